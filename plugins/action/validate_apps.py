@@ -1,0 +1,22 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""Refuses wrong app descriptions on the controller, without a connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
+
+
+class ActionModule(AppAction):
+    """Validates and returns the names alone: complete apps hold secrets."""
+
+    _requires_connection = False
+    _VALID_ARGS = frozenset({"apps"})
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Fail with all mistakes, or name the apps."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        apps = self.checked_apps(self._task.args.get("apps"))
+        return {**result, "changed": False, "names": [app["name"] for app in apps]}

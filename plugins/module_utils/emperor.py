@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""What the emperor is told, through links in its directory, and what it tells, through its statistics."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+from ansible_collections.emperor.flask.plugins.module_utils import layout
+from ansible_collections.emperor.flask.plugins.module_utils.files import point_link
+
+
+class EmperorError(Exception):
+    """The emperor does not do what it was told."""
+
+
+def read_stats(path: Path, timeout: float = 5.0) -> dict[str, Any]:
+    """Return what a uWSGI statistics socket says. Raises OSError or ValueError."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout)
+        connection.connect(str(path))
+        data = b""
+        while block := connection.recv(65536):
+            data += block
+    return json.loads(data)
+
+
+def scan() -> dict[str, Any]:
+    """Make the emperor look at its directory now, which reading its statistics does, and return them."""
+    try:
+        return read_stats(layout.EMPEROR_STATS)
+    except (OSError, ValueError) as error:
+        raise EmperorError(f"the emperor does not answer ({error}); look at: systemctl status flask-emperor") from error
+
+
+def socket_of(vassal: str) -> Path:
+    """Return the socket that the emperor binds for a vassal."""
+    return layout.SOCKETS / f"{vassal}.socket"
+
+
+def next_vassal(app: str, release: str, last: str | None) -> str:
+    """Return a name that the emperor has not seen die: `last` is the name of the release's last start."""
+    match = layout.VASSAL_NAME.fullmatch(last) if last else None
+    if match is None:
+        return f"{app}.{release}"
+    return f"{app}.{release}-{int(match['start'] or 1) + 1}"
+
+
+def vassal_of_release(release: Path) -> str | None:
+    """Return the vassal that a release was last started as."""
+    link = release / "uwsgi.sock"
+    return Path(os.readlink(link)).stem if link.is_symlink() else None
+
+
+def link_of(vassal: str) -> Path:
+    """Return the link by which the emperor knows a vassal."""
+    return layout.VASSALS / f"{vassal}.ini"
+
+
+def start(vassal: str, release: Path, user: str, timeout: float = 10.0) -> bool:
+    """Hand a release to the emperor and wait for its socket; return whether anything had to be done."""
+    changed = point_link(link_of(vassal), str(release / "vassal.ini"), owner=user)
+    changed |= point_link(release / "uwsgi.sock", str(socket_of(vassal)))
+
+    def bound() -> bool:
+        scan()
+        return socket_of(vassal).is_socket()
+
+    if not _until(bound, timeout):
+        raise EmperorError(f"the emperor bound no socket for {vassal} within {timeout:.0f} s; look at: journalctl -u flask-emperor")
+    return changed
+
+
+def stop(vassal: str, timeout: float) -> bool:
+    """Let a vassal end its requests and go; return whether there was one."""
+    link = link_of(vassal)
+    existed = link.is_symlink()
+    link.unlink(missing_ok=True)
+
+    def gone() -> bool:
+        return all(entry["id"] != f"{vassal}.ini" for entry in scan()["vassals"])
+
+    if not _until(gone, timeout):
+        raise EmperorError(f"vassal {vassal} did not end within {timeout:.0f} s; look at: journalctl -u flask-emperor")
+    # The emperor leaves the socket of a vassal that is gone behind.
+    leftover = socket_of(vassal)
+    existed |= leftover.is_socket()
+    leftover.unlink(missing_ok=True)
+    return existed
+
+
+def wait_idle(stats: Path, timeout: float) -> bool:
+    """Wait until no worker is busy and nobody queues, twice in a row; return whether that came in time."""
+    calm = 0
+
+    def idle() -> bool:
+        nonlocal calm
+        try:
+            state = read_stats(stats)
+        except (OSError, ValueError):
+            return True  # no process: nothing in flight
+        # `busy` also covers a worker with several threads of which one is at work.
+        busy = any(worker["status"] == "busy" or _in_request(worker) for worker in state["workers"])
+        calm = 0 if busy or state.get("listen_queue") else calm + 1
+        return calm >= 2
+
+    return _until(idle, timeout)
+
+
+def _in_request(worker: dict[str, Any]) -> bool:
+    return any(core.get("in_request") for core in worker.get("cores", []))
+
+
+def _until(condition: Callable[[], bool], timeout: float, pause: float = 0.1) -> bool:
+    deadline = monotonic() + timeout
+    while not condition():
+        if monotonic() > deadline:
+            return False
+        sleep(pause)
+    return True

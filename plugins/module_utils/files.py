@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""Changes to files that are either done or not: a crash leaves the old or the new, never a mixture."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def user_id(name: str) -> int | None:
+    """Return the id of a user, or None if there is no such user (a host before its first run)."""
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
+
+
+def group_id(name: str) -> int | None:
+    """Return the id of a group, or None if there is no such group."""
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
+
+
+def differs(path: Path, owner: str, group: str, mode: int) -> bool:
+    """Tell whether the path lacks this owner, group or mode, or does not exist."""
+    try:
+        info = path.lstat()
+    except FileNotFoundError:
+        return True
+    return (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) != (user_id(owner), group_id(group), mode)
+
+
+def set_access(path: Path, owner: str, group: str, mode: int) -> None:
+    """Give a file or directory its owner, group and mode."""
+    os.chown(path, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid, follow_symlinks=False)
+    # After chown, which clears the set-group-id bit.
+    os.chmod(path, mode)
+
+
+def write_file(path: Path, content: bytes, owner: str, group: str, mode: int, scratch: Path | None = None) -> None:
+    """Replace a file by rename.
+
+    The new content is written in `scratch`, a directory on the same file system, so that nothing
+    unfinished ever stands in a directory that nginx or the emperor scans; without one, beside the
+    file under a name that neither of them takes.
+    """
+    temporary = (scratch or path.parent) / f".{path.name}.{os.getpid()}.tmp"
+    try:
+        # Mode 0600 from the first byte on: what is written may be secret.
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+            set_access(temporary, owner, group, mode)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
+def point_link(link: Path, target: str, owner: str | None = None) -> bool:
+    """Make `link` a symbolic link to `target` by rename; return whether that changed anything."""
+    current = os.readlink(link) if link.is_symlink() else None
+    if current == target and (owner is None or link.lstat().st_uid == user_id(owner)):
+        return False
+    temporary = link.parent / f".{link.name}.{os.getpid()}.tmp"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    if owner is not None:
+        account = pwd.getpwnam(owner)
+        os.lchown(temporary, account.pw_uid, account.pw_gid)
+    temporary.rename(link)
+    sync_directory(link.parent)
+    return True
+
+
+def sync_directory(path: Path) -> None:
+    """Make renames in a directory durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_tree(root: Path) -> None:
+    """Make every file and directory below `root` durable."""
+    for folder, _folders, names in os.walk(root):
+        for name in names:
+            path = Path(folder, name)
+            if path.is_symlink() or not path.is_file():
+                continue
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        sync_directory(Path(folder))
+
+
+def own_tree(root: Path, group: str) -> None:
+    """Make a tree root's, readable to `group` alone; links are not followed, programs stay programs."""
+    gid = grp.getgrnam(group).gr_gid
+    for path in (root, *_walk(root)):
+        os.lchown(path, 0, gid)
+        if not path.is_symlink():
+            program = path.is_dir() or path.stat().st_mode & 0o100
+            path.chmod(0o750 if program else 0o640)
+
+
+def copy_public(source: Path, target: Path, within: Path) -> None:
+    """Copy static files; a link that leads out of `within` is refused, others are copied as what they point to."""
+    boundary = within.resolve()
+    for path in (source, *_walk(source)):
+        if not path.resolve().is_relative_to(boundary):
+            raise ValueError(f"{path.relative_to(within)} leads out of the app, to {path.resolve()}")
+    shutil.copytree(source, target)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory tree, a link or a file; it may be gone already."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _walk(root: Path) -> Iterable[Path]:
+    for folder, folders, names in os.walk(root):
+        for name in (*folders, *names):
+            yield Path(folder, name)

@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""The check that a release must pass before it gets traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic, sleep
+
+from ansible_collections.emperor.flask.plugins.module_utils.uwsgi_client import Answer
+
+# Set by the vassal's configuration and hidden by nginx, so that any app qualifies.
+RELEASE_HEADER = "x-emperor-release"
+# One good answer may be luck; three in a row come from more than one worker, as a rule.
+GOOD_ANSWERS = 3
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of a check: the cause is empty if the release is healthy."""
+
+    cause: str
+    answers: int
+    seconds: float
+
+
+def flaw(answer: Answer, release: str, statuses: list[int]) -> str:
+    """Return what is wrong with an answer, or an empty text."""
+    found = answer.headers.get(RELEASE_HEADER)
+    if found != release:
+        return f"answered by release {found or 'unknown'}"
+    if statuses and answer.status not in statuses:
+        return f"answered {answer.status}, expected {' or '.join(map(str, statuses))}"
+    if not statuses and not 200 <= answer.status < 400:
+        return f"answered {answer.status}, expected 200 to 399"
+    return ""
+
+
+def check(ask: Callable[[], Answer], release: str, statuses: list[int], timeout: float, pause: float = 0.3) -> Verdict:
+    """Ask until three answers in a row are good or `timeout` seconds are over."""
+    begin = monotonic()
+    good = 0
+    answers = 0
+    cause = "no answer"
+    while True:
+        try:
+            answer = ask()
+            answers += 1
+            cause = flaw(answer, release, statuses)
+        except (OSError, ValueError) as error:
+            cause = f"no answer ({error})"
+        good = 0 if cause else good + 1
+        elapsed = monotonic() - begin
+        if good >= GOOD_ANSWERS:
+            return Verdict("", answers, elapsed)
+        if elapsed > timeout:
+            return Verdict(cause or "too few good answers in time", answers, elapsed)
+        if cause:
+            sleep(pause)

@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""Where everything of an app is on a host, and who may do what with it.
+
+All paths follow from the name of the app. The modes let nginx (`www-data`) pass through to the
+socket and to `public/`, and give the app read access to its own code and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+APPS_ROOT = Path("/srv/apps")
+VASSALS = Path("/etc/flask-emperor/vassals")
+SOCKETS = Path("/run/flask-emperor/sockets")
+EMPEROR_STATS = Path("/run/flask-emperor/control/emperor.stats")
+WEB_GROUP = "www-data"
+
+APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,22}")
+RELEASE_ID = re.compile(r"[0-9a-f]{12}")
+# A name that has died young stays on the emperor's blacklist even when its file is gone, so a
+# release that is started again gets a new suffix.
+VASSAL_NAME = re.compile(r"(?P<app>[a-z][a-z0-9-]{0,22})\.(?P<release>[0-9a-f]{12})(-(?P<start>[1-9]\d*))?")
+
+
+class Directory(NamedTuple):
+    """A directory of an app with the owner, group and mode that it must have."""
+
+    path: Path
+    owner: str
+    group: str
+    mode: int
+
+
+@dataclass(frozen=True)
+class AppLayout:
+    """The paths of one app."""
+
+    name: str
+
+    @property
+    def user(self) -> str:
+        return f"app-{self.name}"
+
+    @property
+    def root(self) -> Path:
+        return APPS_ROOT / self.name
+
+    @property
+    def current(self) -> Path:
+        return self.root / "current"
+
+    @property
+    def releases(self) -> Path:
+        return self.root / "releases"
+
+    @property
+    def virtualenvs(self) -> Path:
+        return self.root / "venvs"
+
+    @property
+    def repository(self) -> Path:
+        return self.root / "repository.git"
+
+    @property
+    def shared(self) -> Path:
+        return self.root / "shared"
+
+    def release(self, release_id: str) -> Path:
+        return self.releases / release_id
+
+    def directories(self, writable: list[str], media: list[str]) -> list[Directory]:
+        """Return the directories that an app needs, parents first."""
+        return [
+            Directory(self.root, "root", "root", 0o751),
+            Directory(self.releases, "root", "root", 0o751),
+            Directory(self.virtualenvs, "root", "root", 0o751),
+            Directory(self.shared, "root", "root", 0o751),
+            # Holds the statistics socket of each vassal, which the vassal binds by itself.
+            Directory(self.root / "run", self.user, self.user, 0o700),
+            *self._shared_directories(writable, self.user, 0o700),
+            # The set-group-id bit hands uploaded files to nginx's group, whatever the app does.
+            *self._shared_directories(media, WEB_GROUP, 0o2750),
+        ]
+
+    def _shared_directories(self, paths: list[str], group: str, mode: int) -> list[Directory]:
+        found = []
+        for path in paths:
+            parents = [parent for parent in reversed(Path(path).parents) if parent.parts]
+            found += [Directory(self.shared / parent, "root", "root", 0o751) for parent in parents]
+            found.append(Directory(self.shared / path, self.user, group, mode))
+        return found
+
+
+def vassals_of(app: str, directory: Path = VASSALS) -> list[str]:
+    """Return the names of the vassals of exactly this app; `web` never matches one of `web2`."""
+    if not directory.is_dir():
+        return []
+    names = (entry.stem for entry in directory.iterdir() if entry.suffix == ".ini")
+    return sorted(name for name in names if (match := VASSAL_NAME.fullmatch(name)) and match["app"] == app)

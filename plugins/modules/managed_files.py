@@ -1,0 +1,183 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""Writes files that belong to us, all in one round trip."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.emperor.flask.plugins.module_utils.files import differs, write_file
+
+DOCUMENTATION = r"""
+module: managed_files
+short_description: Write configuration files together, or not at all
+description:
+  - Renders templates on the controller and writes all files of a service in one round trip.
+  - Each file is replaced by rename, and only if its content, owner, group or mode differ.
+  - With O(validate), all files are put back as they were if the command refuses them, so that a mistake
+    in one of them cannot keep the service from its next start.
+attributes:
+  check_mode:
+    description: Says what would change, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: full
+author: The emperor.flask maintainers
+version_added: 0.1.0
+
+options:
+  files:
+    description: The files.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: Absolute path on the host. Missing directories above it are made, C(root:root 0755).
+        type: path
+        required: true
+      template:
+        description: Template of the role. Exactly one of O(files[].template) and O(files[].content) is needed.
+        type: str
+      content:
+        description: The content itself.
+        type: str
+      vars:
+        description: Variables for the template, in addition to those of the task.
+        type: dict
+        default: {}
+      owner:
+        description: Owner of the file.
+        type: str
+        default: root
+      group:
+        description: Group of the file.
+        type: str
+        default: root
+      mode:
+        description: Mode of the file, in octal, in quotes.
+        type: str
+        default: "0644"
+  validate:
+    description: Command, as a list, that accepts or refuses the new files. It is skipped if its program does not exist.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Configure nginx
+  emperor.flask.managed_files:
+    files:
+      - path: /etc/nginx/nginx.conf
+        template: nginx.conf.j2
+      - path: /etc/nginx/flask-apps/shop.conf
+        template: site.conf.j2
+        vars:
+          app: "{{ shop }}"
+    validate: [nginx, -t]
+"""
+
+RETURN = r"""
+written:
+  description: Paths of the files that were, or in check mode would be, written.
+  returned: success
+  type: list
+  elements: str
+"""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What stood at a path: None for nothing."""
+
+    path: Path
+    content: bytes | None
+    mode: int
+    owner: int
+    group: int
+
+
+def read_before(path: Path) -> Before:
+    """Remember a file."""
+    try:
+        info = path.stat()
+        return Before(path, path.read_bytes(), stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid)
+    except FileNotFoundError:
+        return Before(path, None, 0, 0, 0)
+
+
+def restore(before: Before) -> None:
+    """Put a file back as it was."""
+    if before.content is None:
+        before.path.unlink(missing_ok=True)
+        return
+    import grp
+    import pwd
+
+    owner, group = pwd.getpwuid(before.owner).pw_name, grp.getgrgid(before.group).gr_name
+    write_file(before.path, before.content, owner, group, before.mode)
+
+
+def needs_writing(wanted: dict[str, Any], before: Before) -> bool:
+    """Tell whether a file differs from what is wanted."""
+    if before.content != wanted["content"].encode("utf-8"):
+        return True
+    return differs(before.path, wanted["owner"], wanted["group"], int(wanted["mode"], 8))
+
+
+def main() -> None:
+    """Compare, write, validate, and put back what was refused."""
+    file_options = {
+        "path": {"type": "path", "required": True},
+        "content": {"type": "str", "required": True},
+        "owner": {"type": "str", "default": "root"},
+        "group": {"type": "str", "default": "root"},
+        "mode": {"type": "str", "default": "0644"},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "files": {"type": "list", "elements": "dict", "required": True, "options": file_options},
+            "validate": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    pairs = [(wanted, read_before(Path(wanted["path"]))) for wanted in module.params["files"]]
+    pairs = [(wanted, before) for wanted, before in pairs if needs_writing(wanted, before)]
+    result = {
+        "changed": bool(pairs),
+        "written": [wanted["path"] for wanted, _ in pairs],
+        "diff": [
+            {
+                "before_header": wanted["path"],
+                "after_header": wanted["path"],
+                "before": (before.content or b"").decode("utf-8", "replace"),
+                "after": wanted["content"],
+            }
+            for wanted, before in pairs
+        ],
+    }
+    if not pairs or module.check_mode:
+        module.exit_json(**result)
+    for wanted, before in pairs:
+        before.path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        content = wanted["content"].encode("utf-8")
+        write_file(before.path, content, wanted["owner"], wanted["group"], int(wanted["mode"], 8))
+    command = module.params["validate"]
+    if command and shutil.which(command[0]):
+        code, out, err = module.run_command(command)
+        if code != 0:
+            for _, before in pairs:
+                restore(before)
+            module.fail_json(msg=f"{' '.join(command)} refused the new files; the old ones are back.\n{(err or out).strip()}")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

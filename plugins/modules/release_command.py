@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""Runs the release command of a release."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.emperor.flask.plugins.module_utils.commands import app_environment, run_as
+from ansible_collections.emperor.flask.plugins.module_utils.files import write_file
+from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+
+DOCUMENTATION = r"""
+module: release_command
+short_description: Run an app's release command, once for each release
+description:
+  - Runs as the app's user, in the app's root, with the environment of the release; its output is kept in the release.
+  - A release whose command has succeeded is left alone.
+attributes:
+  check_mode:
+    description: Says what would change, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: none
+author: The emperor.flask maintainers
+version_added: 0.1.0
+
+options:
+  name:
+    description: Name of the app.
+    type: str
+    required: true
+  release:
+    description: Id of the release.
+    type: str
+    required: true
+  command:
+    description: The command, for C(/bin/sh).
+    type: str
+    required: true
+  timeout:
+    description: Seconds that it may take.
+    type: int
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Migrate the shop's database
+  emperor.flask.release_command:
+    name: shop
+    release: 3f9c2a71b04e
+    command: flask --app shop db upgrade
+    timeout: 600
+"""
+
+RETURN = r"""
+log:
+  description: File on the host with the output.
+  returned: success
+  type: str
+"""
+
+
+def main() -> None:
+    """Run the command unless it has succeeded before, and keep its output."""
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "release": {"type": "str", "required": True},
+            "command": {"type": "str", "required": True},
+            "timeout": {"type": "int", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    layout = AppLayout(params["name"])
+    release = layout.release(params["release"])
+    done, failed = release / "release-command.log", release / "release-command.failed.log"
+    if done.exists() or module.check_mode:
+        module.exit_json(changed=not done.exists(), log=str(done))
+    command = ["/bin/sh", "-c", params["command"]]
+    result = run_as(layout.user, command, release / "src", app_environment(release), params["timeout"])
+    log = done if result.code == 0 else failed
+    write_file(log, result.output.encode("utf-8"), "root", "root", 0o600)
+    if result.code != 0:
+        why = f"ended with {result.code}" if result.code is not None else f"took more than {params['timeout']} s"
+        module.fail_json(
+            msg=f"app {params['name']}, release {params['release']}: the release command {why}; "
+            f"the release was not started. All of its output: {log}\n{result.tail}"
+        )
+    module.exit_json(changed=True, log=str(log))
+
+
+if __name__ == "__main__":
+    main()

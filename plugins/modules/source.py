@@ -1,0 +1,151 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""Brings the source of a release onto the host."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.urls import fetch_url
+from ansible_collections.emperor.flask.plugins.module_utils.files import own_tree, remove_tree, set_access
+from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.releases import staging
+from ansible_collections.emperor.flask.plugins.module_utils.sources import (
+    GIT_ENVIRONMENT,
+    SourceError,
+    export_commit,
+    fetch_commit,
+    unpack,
+    verify_checksum,
+)
+
+DOCUMENTATION = r"""
+module: source
+short_description: Bring the source of a release onto the host
+description:
+  - Puts the files into C(releases/<id>.tmp/src), readable to the group that builds virtualenvs.
+  - A folder or an archive of the controller is transferred; git and addresses are fetched by the host.
+  - The git repository is kept bare beside the releases, so that only new commits are fetched.
+attributes:
+  check_mode:
+    description: Says what would change, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: none
+author: The emperor.flask maintainers
+version_added: 0.1.0
+
+options:
+  name:
+    description: Name of the app.
+    type: str
+    required: true
+  source:
+    description: C(source) of the complete app, see P(emperor.flask.complete_apps#filter).
+    type: dict
+    required: true
+  outliving:
+    description: Folders that the app writes itself; they are left out.
+    type: list
+    elements: str
+    required: true
+  release:
+    description: Id of the release.
+    type: str
+    required: true
+  revision:
+    description: Revision of the source, as M(emperor.flask.plan) found it.
+    type: str
+    required: true
+  group:
+    description: Group that may read the source until the release is assembled.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Fetch the source of the shop
+  emperor.flask.source:
+    name: shop
+    source: "{{ shop.source }}"
+    outliving: [instance]
+    release: 3f9c2a71b04e
+    revision: 9f2d0f1c6a1b0d7f3f0f2f6d6a2f8c5a4b3c2d1e
+    group: flask-build
+"""
+
+RETURN = r"""
+path:
+  description: Folder of the source.
+  returned: success
+  type: str
+"""
+
+
+def download(module: AnsibleModule, address: str, target: Path) -> None:
+    """Fetch an address into a file."""
+    response, info = fetch_url(module, address, timeout=60)
+    if info["status"] != 200 or response is None:
+        raise SourceError(f"{address} answered {info['status']}: {info['msg']}")
+    with target.open("wb") as file:
+        while block := response.read(1 << 20):
+            file.write(block)
+
+
+def main() -> None:
+    """Get an archive of the files, by any of the three ways, and unpack it."""
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "release": {"type": "str", "required": True},
+            "revision": {"type": "str", "required": True},
+            "group": {"type": "str", "required": True},
+            # Exactly one of: an archive that the action plugin transferred, an address of one, a repository.
+            "transferred": {"type": "path"},
+            "address": {"type": "str"},
+            "git": {"type": "str"},
+            "version": {"type": "str"},
+            "checksum": {"type": "str"},
+            "strip": {"type": "bool", "default": False},
+        },
+        mutually_exclusive=[("transferred", "address", "git")],
+        required_one_of=[("transferred", "address", "git")],
+        supports_check_mode=True,
+    )
+    params = module.params
+    layout = AppLayout(params["name"])
+    stage = staging(layout, params["release"])
+    if module.check_mode:
+        module.exit_json(changed=True, path=str(stage / "src"))
+
+    def run(command: list[str]) -> tuple[int, str, str]:
+        return module.run_command(command, environ_update=GIT_ENVIRONMENT)
+
+    try:
+        remove_tree(stage)
+        stage.mkdir()
+        with tempfile.TemporaryDirectory(dir=module.tmpdir) as scratch:
+            archive = Path(scratch, "archive")
+            if params["git"]:
+                fetch_commit(run, params["git"], params["revision"], layout.repository, params["version"])
+                export_commit(run, params["revision"], layout.repository, archive)
+            elif params["address"]:
+                download(module, params["address"], archive)
+            else:
+                archive = Path(params["transferred"])
+            if params["checksum"]:
+                verify_checksum(archive, params["checksum"])
+            unpack(archive, stage / "src", params["strip"])
+        own_tree(stage / "src", params["group"])
+        set_access(stage, "root", params["group"], 0o750)
+    except SourceError as error:
+        remove_tree(stage)
+        module.fail_json(msg=f"app {params['name']}: {error}")
+    module.exit_json(changed=True, path=str(stage / "src"))
+
+
+if __name__ == "__main__":
+    main()

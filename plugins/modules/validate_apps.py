@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""Documentation of the action plugin of the same name."""
+
+from __future__ import annotations
+
+
+
+DOCUMENTATION = r"""
+module: validate_apps
+short_description: Refuse wrong app descriptions before any host is touched
+description:
+  - Runs on the controller and needs no connection.
+  - Fails with all mistakes at once, each with the path of the variable, the value and what to write instead.
+attributes:
+  check_mode:
+    description: Says what would change, and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: none
+author: The emperor.flask maintainers
+version_added: 0.1.0
+
+options:
+  apps:
+    description: The apps, as in C(flask_apps) of the role P(emperor.flask.flask_app#role).
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Check the apps
+  emperor.flask.validate_apps:
+    apps: "{{ flask_apps }}"
+"""
+
+RETURN = r"""
+names:
+  description: Names of the apps.
+  returned: success
+  type: list
+  elements: str
+"""

@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""Completes app descriptions against the role's argument spec, and names what does not fit it.
+
+The spec of the role `flask_app` is the only place where keys, types and defaults are written.
+Ansible checks a role against its spec but injects no nested defaults; here they are filled in.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+SPEC_FILE = Path(__file__).parents[2] / "roles/flask_app/meta/argument_specs.yml"
+
+_TYPE_NAMES = {"str": "a text", "int": "a whole number", "list": "a list", "dict": "a mapping", "bool": "true or false"}
+
+
+class Problems:
+    """Collects mistakes, each with the path of the variable that holds it."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def add(self, path: str, message: str) -> None:
+        self.found.append(f"{path}: {message}")
+
+    def __bool__(self) -> bool:
+        return bool(self.found)
+
+
+@lru_cache(maxsize=1)
+def app_spec() -> dict[str, Any]:
+    """Return the spec of one app: option name to its type, default, choices and nested options."""
+    spec = yaml.safe_load(SPEC_FILE.read_text(encoding="utf-8"))
+    return spec["argument_specs"]["main"]["options"]["flask_apps"]["options"]
+
+
+def complete_apps(raw: Any, problems: Problems, variable: str = "flask_apps") -> list[dict[str, Any]]:
+    """Return the apps as plain dictionaries in which every key of the spec is present.
+
+    An app with a mistake of form is reported in `problems` and left out.
+    """
+    if not _is_list(raw):
+        problems.add(variable, f"must be a list of apps, not {_describe(raw)}; begin each app with '- name:'")
+        return []
+    apps = []
+    for index, item in enumerate(raw):
+        before = len(problems.found)
+        app = _complete_dict(item, app_spec(), f"{variable}[{index}]", problems)
+        if len(problems.found) == before:
+            apps.append(app)
+    return apps
+
+
+def _complete_dict(raw: Any, options: Mapping[str, Any], path: str, problems: Problems) -> dict[str, Any]:
+    if not isinstance(raw, Mapping):
+        problems.add(path, f"must be a mapping, not {_describe(raw)}")
+        return {}
+    for key in raw:
+        if key not in options:
+            problems.add(f"{path}.{key}", _unknown_key(str(key), options))
+    return {key: _complete_value(raw.get(key), spec, f"{path}.{key}", problems) for key, spec in options.items()}
+
+
+def _complete_value(raw: Any, spec: Mapping[str, Any], path: str, problems: Problems) -> Any:
+    if raw is None:
+        if spec.get("required"):
+            problems.add(path, f"is missing; it must be {_TYPE_NAMES[spec['type']]}")
+            return None
+        default = spec.get("default")
+        if default is None:
+            return None
+        raw = default
+    kind = spec["type"]
+    if kind == "dict":
+        if "options" in spec:
+            return _complete_dict(raw, spec["options"], path, problems)
+        if isinstance(raw, Mapping):
+            return {str(key): value for key, value in raw.items()}
+    elif kind == "list":
+        if _is_list(raw):
+            item_spec = {"type": spec["elements"], "options": spec.get("options", {}), "required": True}
+            return [_complete_value(item, item_spec, f"{path}[{index}]", problems) for index, item in enumerate(raw)]
+    elif kind == "int":
+        if isinstance(raw, int) and not isinstance(raw, bool):
+            return int(raw)
+        if isinstance(raw, str) and raw.isascii() and raw.lstrip("-").isdigit():
+            return int(raw)
+    elif kind == "str":
+        if isinstance(raw, str):
+            value = str(raw)
+            choices = spec.get("choices")
+            if choices and value not in choices:
+                problems.add(path, f"{value!r} is not one of {', '.join(choices)}")
+            return value
+        if isinstance(raw, (int, float)):
+            # 1.10 has become 1.1 by the time it gets here, so a guess could be wrong.
+            problems.add(path, f'{raw} is not a text; put it in quotes: "{str(raw).lower()}"')
+            return None
+    problems.add(path, f"must be {_TYPE_NAMES[kind]}, not {_describe(raw)}")
+    return None
+
+
+def _unknown_key(key: str, options: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(key, options, n=1)
+    if near:
+        return f"is not a key of an app; did you mean '{near[0]}'?"
+    return f"is not a key here; the keys are {', '.join(sorted(options))}"
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, bool):
+        return f"{str(value).lower()}"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if _is_list(value):
+        return "a list"
+    return "nothing" if value is None else f"{value!r}"

@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""From `flask_apps`, as a person wrote it, to complete and checked apps, or to all its mistakes at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_rules import check_apps, finish_app
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import Problems, complete_apps
+from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import SourceTree
+
+
+class AppsError(Exception):
+    """Carries every mistake of a list of apps, one a line."""
+
+    def __init__(self, problems: Problems) -> None:
+        count = len(problems.found)
+        head = "1 mistake in the apps" if count == 1 else f"{count} mistakes in the apps"
+        super().__init__("\n".join([f"{head}; no host was changed.", *problems.found]))
+
+
+def read_apps(raw: Any, search: list[str] | None = None) -> list[dict[str, Any]]:
+    """Return complete apps, each with its `user` and `root`.
+
+    With `search`, the folders where a relative `source.path` or `archive` may start, sources on the
+    controller must exist and are returned as absolute paths. Raises AppsError.
+    """
+    problems = Problems()
+    apps = complete_apps(raw, problems)
+    check_apps(apps, problems)
+    if search is not None:
+        for index, app in enumerate(apps):
+            _locate_source(app, f"flask_apps[{index}].source", search, problems)
+    if problems:
+        raise AppsError(problems)
+    return [_with_layout(finish_app(app)) for app in apps]
+
+
+def _with_layout(app: dict[str, Any]) -> dict[str, Any]:
+    layout = AppLayout(app["name"])
+    return {**app, "user": layout.user, "root": str(layout.root)}
+
+
+def _locate_source(app: dict[str, Any], where: str, search: list[str], problems: Problems) -> None:
+    source = app["source"]
+    if source["path"]:
+        found = SourceTree.find(source["path"], search)
+        if found is None:
+            problems.add(f"{where}.path", f"folder {source['path']} does not exist; looked in {', '.join(search)}")
+        else:
+            app["source"] = {**source, "path": str(found)}
+    elif source["archive"] and "://" not in source["archive"]:
+        archive = SourceTree.find(source["archive"], search, folder=False)
+        if archive is None:
+            problems.add(f"{where}.archive", f"file {source['archive']} does not exist; looked in {', '.join(search)}")
+        else:
+            app["source"] = {**source, "archive": str(archive)}
