@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):
     """Turns `template` and `vars` of each file into `content` and calls the module of the same name."""
 
     _VALID_ARGS = frozenset({"files", "validate"})

@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction, source_folders
+
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import (
+    AppAction,
+    source_folders,
+)
 from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import SourceTree
 
 
@@ -33,7 +37,10 @@ class ActionModule(AppAction):
         elif self._task.check_mode:
             sent |= {"transferred": "/nothing-in-check-mode"}
         elif source["archive"]:
-            sent |= {"transferred": self._send(str(locate(source["archive"], folder=False))), "strip": True}
+            sent |= {
+                "transferred": self._send(str(locate(source["archive"], folder=False))),
+                "strip": True,
+            }
         else:
             sent |= {"transferred": self._send_folder(locate(source["path"]))}
         try:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+
 from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError, read_apps
 
 DOCUMENTATION = r"""

@@ -32,7 +32,9 @@ class Result:
         return "\n".join(self.output.rstrip().splitlines()[-_TAIL_LINES:])
 
 
-def run_as(user: str, command: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: float) -> Result:
+def run_as(
+    user: str, command: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: float
+) -> Result:
     """Run a command as `user`, with nothing of our environment, groups or input. Raises OSError."""
     account = pwd.getpwnam(user)
     process = subprocess.Popen(
@@ -66,7 +68,7 @@ def _end_session(process: subprocess.Popen[bytes]) -> None:
 
 
 def app_environment(release: Path) -> dict[str, str]:
-    """Return the environment of an app's commands: that of its vassal, with its virtualenv first in the path."""
+    """Return the environment of an app's commands: its vassal's, the virtualenv first in the path."""
     variables = {entry.name: entry.read_text(encoding="utf-8") for entry in (release / "env").iterdir()}
     virtualenv = release / "venv"
     path = f"{virtualenv}/bin:/usr/local/bin:/usr/bin:/bin"
@@ -75,7 +77,9 @@ def app_environment(release: Path) -> dict[str, str]:
 
 def build_environment(extra: Mapping[str, str], cache: Path) -> dict[str, str]:
     """Return the environment of uv and pip: the host's own certificates, caches in one place."""
-    certificates = {"SSL_CERT_FILE": str(_CA_BUNDLE), "PIP_CERT": str(_CA_BUNDLE)} if _CA_BUNDLE.exists() else {}
+    certificates = (
+        {"SSL_CERT_FILE": str(_CA_BUNDLE), "PIP_CERT": str(_CA_BUNDLE)} if _CA_BUNDLE.exists() else {}
+    )
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": str(cache),

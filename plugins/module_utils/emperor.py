@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +35,9 @@ def scan() -> dict[str, Any]:
     try:
         return read_stats(layout.EMPEROR_STATS)
     except (OSError, ValueError) as error:
-        raise EmperorError(f"the emperor does not answer ({error}); look at: systemctl status flask-emperor") from error
+        raise EmperorError(
+            f"the emperor does not answer ({error}); look at: systemctl status flask-emperor"
+        ) from error
 
 
 def socket_of(vassal: str) -> Path:
@@ -55,7 +56,7 @@ def next_vassal(app: str, release: str, last: str | None) -> str:
 def vassal_of_release(release: Path) -> str | None:
     """Return the vassal that a release was last started as."""
     link = release / "uwsgi.sock"
-    return Path(os.readlink(link)).stem if link.is_symlink() else None
+    return link.readlink().stem if link.is_symlink() else None
 
 
 def link_of(vassal: str) -> Path:
@@ -73,7 +74,10 @@ def start(vassal: str, release: Path, user: str, timeout: float = 10.0) -> bool:
         return socket_of(vassal).is_socket()
 
     if not _until(bound, timeout):
-        raise EmperorError(f"the emperor bound no socket for {vassal} within {timeout:.0f} s; look at: journalctl -u flask-emperor")
+        raise EmperorError(
+            f"the emperor bound no socket for {vassal} within {timeout:.0f} s; "
+            "look at: journalctl -u flask-emperor"
+        )
     return changed
 
 
@@ -87,7 +91,9 @@ def stop(vassal: str, timeout: float) -> bool:
         return all(entry["id"] != f"{vassal}.ini" for entry in scan()["vassals"])
 
     if not _until(gone, timeout):
-        raise EmperorError(f"vassal {vassal} did not end within {timeout:.0f} s; look at: journalctl -u flask-emperor")
+        raise EmperorError(
+            f"vassal {vassal} did not end within {timeout:.0f} s; look at: journalctl -u flask-emperor"
+        )
     # The emperor leaves the socket of a vassal that is gone behind.
     leftover = socket_of(vassal)
     existed |= leftover.is_socket()

@@ -35,17 +35,23 @@ def differs(path: Path, owner: str, group: str, mode: int) -> bool:
         info = path.lstat()
     except FileNotFoundError:
         return True
-    return (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) != (user_id(owner), group_id(group), mode)
+    return (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) != (
+        user_id(owner),
+        group_id(group),
+        mode,
+    )
 
 
 def set_access(path: Path, owner: str, group: str, mode: int) -> None:
     """Give a file or directory its owner, group and mode."""
     os.chown(path, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid, follow_symlinks=False)
     # After chown, which clears the set-group-id bit.
-    os.chmod(path, mode)
+    path.chmod(mode)
 
 
-def write_file(path: Path, content: bytes, owner: str, group: str, mode: int, scratch: Path | None = None) -> None:
+def write_file(
+    path: Path, content: bytes, owner: str, group: str, mode: int, scratch: Path | None = None
+) -> None:
     """Replace a file by rename.
 
     The new content is written in `scratch`, a directory on the same file system, so that nothing
@@ -55,7 +61,8 @@ def write_file(path: Path, content: bytes, owner: str, group: str, mode: int, sc
     temporary = (scratch or path.parent) / f".{path.name}.{os.getpid()}.tmp"
     try:
         # Mode 0600 from the first byte on: what is written may be secret.
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
             file.write(content)
             set_access(temporary, owner, group, mode)
             file.flush()
@@ -68,7 +75,7 @@ def write_file(path: Path, content: bytes, owner: str, group: str, mode: int, sc
 
 def point_link(link: Path, target: str, owner: str | None = None) -> bool:
     """Make `link` a symbolic link to `target` by rename; return whether that changed anything."""
-    current = os.readlink(link) if link.is_symlink() else None
+    current = str(link.readlink()) if link.is_symlink() else None
     if current == target and (owner is None or link.lstat().st_uid == user_id(owner)):
         return False
     temporary = link.parent / f".{link.name}.{os.getpid()}.tmp"
@@ -117,7 +124,7 @@ def own_tree(root: Path, group: str) -> None:
 
 
 def copy_public(source: Path, target: Path, within: Path) -> None:
-    """Copy static files; a link that leads out of `within` is refused, others are copied as what they point to."""
+    """Copy static files; a link out of `within` is refused, others become what they point to."""
     boundary = within.resolve()
     for path in (source, *_walk(source)):
         if not path.resolve().is_relative_to(boundary):

@@ -37,7 +37,9 @@ def flaw(answer: Answer, release: str, statuses: list[int]) -> str:
     return ""
 
 
-def check(ask: Callable[[], Answer], release: str, statuses: list[int], timeout: float, pause: float = 0.3) -> Verdict:
+def check(
+    ask: Callable[[], Answer], release: str, statuses: list[int], timeout: float, pause: float = 0.3
+) -> Verdict:
     """Ask until three answers in a row are good or `timeout` seconds are over."""
     begin = monotonic()
     good = 0

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -14,7 +13,11 @@ from ansible_collections.emperor.flask.plugins.module_utils import emperor
 from ansible_collections.emperor.flask.plugins.module_utils.digests import digest, release_id
 from ansible_collections.emperor.flask.plugins.module_utils.files import differs, user_id
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout, vassals_of
-from ansible_collections.emperor.flask.plugins.module_utils.releases import MANIFEST, is_built, served_release
+from ansible_collections.emperor.flask.plugins.module_utils.releases import (
+    MANIFEST,
+    is_built,
+    served_release,
+)
 
 # In check mode on a bare host there may be no git yet to ask.
 UNKNOWN = "unknown"
@@ -74,7 +77,11 @@ def _changes(layout: AppLayout, served: str, parts: Mapping[str, str], revision:
     known = manifest.get("parts", {})
     changed = sorted(key for key in {*parts, *known} if parts.get(key) != known.get(key))
     source = [] if manifest.get("revision") == revision else ["source"]
-    return [f"changed: {', '.join([*source, *changed])}"] if source or changed else ["changed: Python or the recipe"]
+    return (
+        [f"changed: {', '.join([*source, *changed])}"]
+        if source or changed
+        else ["changed: Python or the recipe"]
+    )
 
 
 def _drift(layout: AppLayout, description: Mapping[str, Any], vassal: str | None) -> list[str]:
@@ -92,7 +99,11 @@ def _drift(layout: AppLayout, description: Mapping[str, Any], vassal: str | None
     else:
         link = emperor.link_of(vassal)
         target = str(layout.release(vassal.partition(".")[2].partition("-")[0]) / "vassal.ini")
-        if not link.is_symlink() or os.readlink(link) != target or link.lstat().st_uid != user_id(layout.user):
+        if (
+            not link.is_symlink()
+            or str(link.readlink()) != target
+            or link.lstat().st_uid != user_id(layout.user)
+        ):
             found.append(f"vassal {vassal} is missing or changed")
         elif not emperor.socket_of(vassal).is_socket():
             found.append(f"vassal {vassal} has no socket")

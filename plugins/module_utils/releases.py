@@ -58,7 +58,7 @@ def staging(layout: AppLayout, release_id: str) -> Path:
 
 def served_release(layout: AppLayout) -> str | None:
     """Return the id of the release that gets the traffic."""
-    return Path(os.readlink(layout.current)).name if layout.current.is_symlink() else None
+    return layout.current.readlink().name if layout.current.is_symlink() else None
 
 
 def assemble(layout: AppLayout, parts: ReleaseParts) -> None:
@@ -70,7 +70,11 @@ def assemble(layout: AppLayout, parts: ReleaseParts) -> None:
     _copy_static(stage, parts.static)
     # Without site and environment, so that nothing of the app's own runs here; a file that is no
     # valid Python (a template of one, say) is no error.
-    subprocess.run([SYSTEM_PYTHON, "-I", "-S", "-m", "compileall", "-q", str(source)], capture_output=True, check=False)
+    subprocess.run(
+        [SYSTEM_PYTHON, "-I", "-S", "-m", "compileall", "-q", str(source)],
+        capture_output=True,
+        check=False,
+    )
     own_tree(source, layout.user)
     environment = stage / "env"
     remove_tree(environment)

@@ -47,7 +47,11 @@ def resolve_version(run: Run, address: str, version: str) -> str:
     """Return the commit id that a branch, tag or commit id stands for now."""
     if _COMMIT.fullmatch(version):
         return version
-    names = ["HEAD"] if version == "HEAD" else [f"refs/heads/{version}", f"refs/tags/{version}", f"refs/tags/{version}^{{}}"]
+    names = (
+        ["HEAD"]
+        if version == "HEAD"
+        else [f"refs/heads/{version}", f"refs/tags/{version}", f"refs/tags/{version}^{{}}"]
+    )
     code, out, err = run(["git", "ls-remote", "--", address, *names])
     if code != 0:
         raise SourceError(f"git cannot read {address}: {_last_line(err)}")
@@ -78,7 +82,9 @@ def fetch_commit(run: Run, address: str, commit: str, mirror: Path, version: str
 
 def export_commit(run: Run, commit: str, mirror: Path, archive: Path) -> None:
     """Write the files of a commit as a tar archive."""
-    code, _out, err = run(["git", "--git-dir", str(mirror), "archive", "--format=tar", f"--output={archive}", commit])
+    code, _out, err = run(
+        ["git", "--git-dir", str(mirror), "archive", "--format=tar", f"--output={archive}", commit]
+    )
     if code != 0:
         raise SourceError(f"git cannot export {commit[:12]}: {_last_line(err)}")
 

@@ -28,7 +28,7 @@ class Answer:
 
 
 def get(path: str, host: str, socket_path: str, scheme: str = "http", timeout: float = 5.0) -> Answer:
-    """Ask for `path` as `host` would be asked through nginx. Raises OSError, or ValueError for no HTTP answer."""
+    """Ask as nginx would. Raises OSError, or ValueError if no HTTP answer comes."""
     deadline = monotonic() + timeout
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)

@@ -40,7 +40,10 @@ def find_requirements(source: Path, named: str | None, installer: str) -> Path |
 
 def virtualenv_id(source: Path, requirements: Path | None, installer: str, interpreter: str) -> str:
     """Return the name of the virtualenv: a digest of interpreter, installer and every file that counts."""
-    files = {str(path.relative_to(source)): path.read_text(encoding="utf-8") for path in _inputs(source, requirements)}
+    files = {
+        str(path.relative_to(source)): path.read_text(encoding="utf-8")
+        for path in _inputs(source, requirements)
+    }
     return digest([interpreter, installer, files])
 
 
@@ -64,13 +67,17 @@ def _inputs(source: Path, requirements: Path | None) -> Iterator[Path]:
             pending += [path.parent / name for name in _INCLUDE.findall(path.read_text(encoding="utf-8"))]
 
 
-def build_commands(target: Path, requirements: Path | None, installer: str, uv: Path, scratch: Path) -> list[list[str]]:
-    """Return the commands that build a virtualenv at `target`, to be run in the folder of the requirements."""
+def build_commands(
+    target: Path, requirements: Path | None, installer: str, uv: Path, scratch: Path
+) -> list[list[str]]:
+    """Return the commands that build a virtualenv, to be run in the folder of the requirements."""
     python = str(target / "bin/python")
     if installer == "pip":
         commands = [[SYSTEM_PYTHON, "-m", "venv", str(target)]]
         if requirements is not None:
-            commands.append([python, "-m", "pip", "install", "--no-input", "--requirement", str(requirements)])
+            commands.append(
+                [python, "-m", "pip", "install", "--no-input", "--requirement", str(requirements)]
+            )
         return commands
     commands = [[str(uv), "venv", "--allow-existing", "--python", SYSTEM_PYTHON, str(target)]]
     if requirements is None:
@@ -79,7 +86,16 @@ def build_commands(target: Path, requirements: Path | None, installer: str, uv: 
     if requirements.name == "uv.lock":
         exported = scratch / "requirements.txt"
         commands.append(
-            [str(uv), "export", "--frozen", "--no-dev", "--no-emit-project", "--quiet", "--output-file", str(exported)]
+            [
+                str(uv),
+                "export",
+                "--frozen",
+                "--no-dev",
+                "--no-emit-project",
+                "--quiet",
+                "--output-file",
+                str(exported),
+            ]
         )
         return [*commands, [*install, "--requirement", str(exported)]]
     if requirements.suffix == ".txt" and _HASH.search(requirements.read_text(encoding="utf-8")):

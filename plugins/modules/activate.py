@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.releases import (
     ReleaseError,
@@ -17,7 +18,8 @@ DOCUMENTATION = r"""
 module: activate
 short_description: Move all traffic of an app to a release
 description:
-  - Renames the link C(current), which code, static files and socket all hang below, and writes a line into C(history.jsonl).
+  - Renames the link C(current), which code, static files and socket all hang below, and writes a line into
+    C(history.jsonl).
 attributes:
   check_mode:
     description: Says what would change, and changes nothing.
@@ -88,11 +90,20 @@ def main() -> None:
             activate(layout, params["release"])
         except ReleaseError as error:
             module.fail_json(msg=f"app {params['name']}: {error}")
-        record(layout, {**{key: params[key] for key in ("release", "revision", "who", "why")}, "result": "activated"})
+        record(
+            layout,
+            {
+                **{key: params[key] for key in ("release", "revision", "who", "why")},
+                "result": "activated",
+            },
+        )
     module.exit_json(
         changed=changed,
         previous=previous,
-        diff={"before": f"{layout.current} -> {previous}\n", "after": f"{layout.current} -> {params['release']}\n"},
+        diff={
+            "before": f"{layout.current} -> {previous}\n",
+            "after": f"{layout.current} -> {params['release']}\n",
+        },
     )
 
 

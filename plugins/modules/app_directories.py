@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.emperor.flask.plugins.module_utils.files import differs, set_access
 from ansible_collections.emperor.flask.plugins.module_utils.layout import APPS_ROOT, AppLayout
 

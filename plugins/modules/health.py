@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.emperor.flask.plugins.module_utils import uwsgi_client
 from ansible_collections.emperor.flask.plugins.module_utils.health import check
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
@@ -88,7 +89,14 @@ def last_words(module: AnsibleModule, user: str, since: float) -> str:
     if journal is None:
         return ""
     # By user, which nobody can forge, not by name.
-    selection = [f"--identifier={user}", f"--since=@{int(since)}", "--lines=25", "--output=cat", "--no-pager", "--quiet"]
+    selection = [
+        f"--identifier={user}",
+        f"--since=@{int(since)}",
+        "--lines=25",
+        "--output=cat",
+        "--no-pager",
+        "--quiet",
+    ]
     return module.run_command([journal, *selection])[1].strip()
 
 
@@ -114,14 +122,16 @@ def main() -> None:
 
     def ask() -> uwsgi_client.Answer:
         # A first request may have to wait for the app's start; none may wait longer than the whole check.
-        return uwsgi_client.get(params["path"], params["host"], socket_path, params["scheme"], params["timeout"])
+        return uwsgi_client.get(
+            params["path"], params["host"], socket_path, params["scheme"], params["timeout"]
+        )
 
     since = time.time()
     verdict = check(ask, params["release"], params["status"], params["timeout"])
     if verdict.cause:
         module.fail_json(
-            msg=f"app {params['name']}, release {params['release']}: GET {params['path']} for {params['host']}: "
-            f"{verdict.cause}, for {verdict.seconds:.0f} s.",
+            msg=f"app {params['name']}, release {params['release']}: GET {params['path']} "
+            f"for {params['host']}: {verdict.cause}, for {verdict.seconds:.0f} s.",
             log=last_words(module, layout.user, since),
         )
     module.exit_json(changed=False, answers=verdict.answers, seconds=round(verdict.seconds, 3))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.emperor.flask.plugins.module_utils.files import differs, write_file
 
 DOCUMENTATION = r"""
@@ -43,7 +44,7 @@ options:
         type: path
         required: true
       template:
-        description: Template of the role. Exactly one of O(files[].template) and O(files[].content) is needed.
+        description: Template of the role; this or O(files[].content) is needed.
         type: str
       content:
         description: The content itself.
@@ -65,7 +66,7 @@ options:
         type: str
         default: "0644"
   validate:
-    description: Command, as a list, that accepts or refuses the new files. It is skipped if its program does not exist.
+    description: Command that accepts or refuses the new files; skipped if its program does not exist.
     type: list
     elements: str
     default: []
@@ -143,7 +144,12 @@ def main() -> None:
     }
     module = AnsibleModule(
         argument_spec={
-            "files": {"type": "list", "elements": "dict", "required": True, "options": file_options},
+            "files": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": file_options,
+            },
             "validate": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
@@ -175,7 +181,8 @@ def main() -> None:
         if code != 0:
             for _, before in pairs:
                 restore(before)
-            module.fail_json(msg=f"{' '.join(command)} refused the new files; the old ones are back.\n{(err or out).strip()}")
+            said = (err or out).strip()
+            module.fail_json(msg=f"{' '.join(command)} refused the new files; the old are back.\n{said}")
     module.exit_json(**result)
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.emperor.flask.plugins.module_utils.commands import SYSTEM_PYTHON
 from ansible_collections.emperor.flask.plugins.module_utils.plan import as_dicts, describe, plan_app
 from ansible_collections.emperor.flask.plugins.module_utils.sources import (
@@ -72,7 +73,7 @@ apps:
 """
 
 
-# Asking git servers is waiting; eight at a time keep a host with many apps quick without pestering one server.
+# Asking git servers is waiting; eight at a time keep it short without pestering a server.
 _AT_ONCE = 8
 
 
@@ -80,7 +81,7 @@ def main() -> None:
     """Resolve what the sources are now, then compare."""
     module = AnsibleModule(
         argument_spec={
-            # Each app: `description` (complete, without source and secrets), and `revision` or `git` with `version`.
+            # Each: `description` (without source and secrets), and `revision`, or `git` and `version`.
             "apps": {"type": "list", "elements": "dict", "required": True},
         },
         supports_check_mode=True,
@@ -106,13 +107,20 @@ def main() -> None:
             revisions = list(pool.map(revision, apps))
     except SourceError as error:
         module.fail_json(msg=str(error))
-    plans = [plan_app(app["description"], known, interpreter) for app, known in zip(apps, revisions)]
+    plans = [
+        plan_app(app["description"], known, interpreter) for app, known in zip(apps, revisions, strict=True)
+    ]
     before, after = describe(plans)
     differs = any(plan.action != "unchanged" for plan in plans)
     module.exit_json(
         changed=module.check_mode and differs,
         apps=as_dicts(plans),
-        diff={"before_header": "apps of this host", "after_header": "apps wanted", "before": before, "after": after},
+        diff={
+            "before_header": "apps of this host",
+            "after_header": "apps wanted",
+            "before": before,
+            "after": after,
+        },
     )
 
 

@@ -7,8 +7,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
-from ansible_collections.emperor.flask.plugins.module_utils.releases import ReleaseError, ReleaseParts, assemble
+from ansible_collections.emperor.flask.plugins.module_utils.releases import (
+    ReleaseError,
+    ReleaseParts,
+    assemble,
+)
 
 DOCUMENTATION = r"""
 module: release
@@ -107,7 +112,11 @@ def main() -> None:
     )
     params = module.params
     layout = AppLayout(params["name"])
-    own = {"EMPEROR_APP": params["name"], "EMPEROR_RELEASE": params["id"], "EMPEROR_REVISION": params["revision"]}
+    own = {
+        "EMPEROR_APP": params["name"],
+        "EMPEROR_RELEASE": params["id"],
+        "EMPEROR_REVISION": params["revision"],
+    }
     parts = ReleaseParts(
         release_id=params["id"],
         virtualenv=Path(params["virtualenv"]),
@@ -115,7 +124,12 @@ def main() -> None:
         environment={**params["environment"], **params["secrets"], **own},
         static=params["static"],
         outliving=params["outliving"],
-        manifest={"app": params["name"], "id": params["id"], "revision": params["revision"], "parts": params["parts"]},
+        manifest={
+            "app": params["name"],
+            "id": params["id"],
+            "revision": params["revision"],
+            "parts": params["parts"],
+        },
     )
     if not module.check_mode:
         try:

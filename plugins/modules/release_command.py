@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.emperor.flask.plugins.module_utils.commands import app_environment, run_as
 from ansible_collections.emperor.flask.plugins.module_utils.files import write_file
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
@@ -13,7 +14,7 @@ DOCUMENTATION = r"""
 module: release_command
 short_description: Run an app's release command, once for each release
 description:
-  - Runs as the app's user, in the app's root, with the environment of the release; its output is kept in the release.
+  - Runs as the app's user, in the app's root, with the environment of the release, which keeps its output.
   - A release whose command has succeeded is left alone.
 attributes:
   check_mode:
@@ -83,7 +84,11 @@ def main() -> None:
     log = done if result.code == 0 else failed
     write_file(log, result.output.encode("utf-8"), "root", "root", 0o600)
     if result.code != 0:
-        why = f"ended with {result.code}" if result.code is not None else f"took more than {params['timeout']} s"
+        why = (
+            f"ended with {result.code}"
+            if result.code is not None
+            else f"took more than {params['timeout']} s"
+        )
         module.fail_json(
             msg=f"app {params['name']}, release {params['release']}: the release command {why}; "
             f"the release was not started. All of its output: {log}\n{result.tail}"

@@ -5,17 +5,22 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.emperor.flask.plugins.module_utils import emperor
 from ansible_collections.emperor.flask.plugins.module_utils.files import remove_tree
-from ansible_collections.emperor.flask.plugins.module_utils.layout import VASSAL_NAME, AppLayout, vassals_of
+from ansible_collections.emperor.flask.plugins.module_utils.layout import (
+    VASSAL_NAME,
+    AppLayout,
+    vassals_of,
+)
 from ansible_collections.emperor.flask.plugins.module_utils.releases import served_release
 
 DOCUMENTATION = r"""
 module: retire
 short_description: End the vassals of an app that no longer get traffic
 description:
-  - Waits until the requests in flight on them have ended, at most O(drain_timeout), and then ends every vassal of
-    exactly this app but the one of the served release. Unfinished releases are removed.
+  - Waits until the requests in flight on them have ended, at most O(drain_timeout), then ends every vassal
+    of exactly this app but the one of the served release. Unfinished releases are removed.
 attributes:
   check_mode:
     description: Says what would change, and changes nothing.
@@ -66,7 +71,10 @@ def main() -> None:
     served = served_release(layout)
     if served is None:
         module.fail_json(msg=f"app {layout.name} serves no release yet; nothing can be retired")
+        return
     kept = emperor.vassal_of_release(layout.release(served))
+    if kept is None:
+        module.fail_json(msg=f"app {layout.name}: release {served} has no vassal; deploy it again")
     leaving = [name for name in vassals_of(layout.name) if name != kept]
     unfinished = list(layout.releases.glob("*.tmp"))
     if not module.check_mode:

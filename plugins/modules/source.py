@@ -9,7 +9,12 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import fetch_url
-from ansible_collections.emperor.flask.plugins.module_utils.files import own_tree, remove_tree, set_access
+
+from ansible_collections.emperor.flask.plugins.module_utils.files import (
+    own_tree,
+    remove_tree,
+    set_access,
+)
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.releases import staging
 from ansible_collections.emperor.flask.plugins.module_utils.sources import (

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-
-
 DOCUMENTATION = r"""
 module: validate_apps
 short_description: Refuse wrong app descriptions before any host is touched

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.emperor.flask.plugins.module_utils import emperor
 from ansible_collections.emperor.flask.plugins.module_utils.layout import VASSAL_NAME, AppLayout
 
@@ -84,7 +85,10 @@ def main() -> None:
     layout = AppLayout(params["app"])
     wanted = params["state"] == "present"
     if module.check_mode:
-        module.exit_json(changed=emperor.link_of(name).is_symlink() != wanted, socket=str(emperor.socket_of(name)))
+        module.exit_json(
+            changed=emperor.link_of(name).is_symlink() != wanted,
+            socket=str(emperor.socket_of(name)),
+        )
     try:
         if wanted:
             changed = emperor.start(name, layout.release(params["release"]), layout.user, params["timeout"])

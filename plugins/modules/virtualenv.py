@@ -9,12 +9,18 @@ import tempfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.emperor.flask.plugins.module_utils.commands import (
     SYSTEM_PYTHON,
     build_environment,
     run_as,
 )
-from ansible_collections.emperor.flask.plugins.module_utils.files import own_tree, remove_tree, set_access, sync_tree
+from ansible_collections.emperor.flask.plugins.module_utils.files import (
+    own_tree,
+    remove_tree,
+    set_access,
+    sync_tree,
+)
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import (
     COMPLETE,
@@ -29,7 +35,7 @@ module: virtualenv
 short_description: Build the virtualenv of a release, or find it built
 description:
   - Releases whose interpreter and requirements are the same share one virtualenv.
-  - It is built by a user of its own, so that no code of a package runs as root or as the app, and belongs to root then.
+  - It is built by a user of its own, so that no code of a package runs as root, and belongs to root then.
 attributes:
   check_mode:
     description: Says what would change, and changes nothing.
@@ -130,18 +136,23 @@ def main() -> None:
     remove_tree(target)
     target.mkdir(mode=0o700)
     set_access(target, params["user"], params["user"], 0o700)
-    environment = build_environment({key: str(value) for key, value in params["environment"].items()}, Path(params["cache"]))
+    environment = build_environment(
+        {key: str(value) for key, value in params["environment"].items()}, Path(params["cache"])
+    )
     folder = requirements.parent if requirements else source
     with tempfile.TemporaryDirectory(prefix="build-", dir=params["cache"]) as scratch:
         set_access(Path(scratch), params["user"], params["user"], 0o700)
         environment["TMPDIR"] = scratch
-        for command in build_commands(target, requirements, params["installer"], Path(params["uv"]), Path(scratch)):
+        for command in build_commands(
+            target, requirements, params["installer"], Path(params["uv"]), Path(scratch)
+        ):
             result = run_as(params["user"], command, folder, environment, params["timeout"])
             if result.code != 0:
                 remove_tree(target)
-                why = f"ended with {result.code}" if result.code is not None else f"took more than {params['timeout']} s"
+                why = f"ended with {result.code}" if result.code is not None else "took too long"
                 of = f" from {requirements.relative_to(source)}" if requirements else ""
-                module.fail_json(msg=f"app {params['name']}: the virtualenv{of} cannot be built; {Path(command[0]).name} {why}.\n{result.tail}")
+                said = f"{Path(command[0]).name} {why}.\n{result.tail}"
+                module.fail_json(msg=f"app {params['name']}: the virtualenv{of} cannot be built; {said}")
     own_tree(target, layout.user)
     (target / COMPLETE).touch(mode=0o644)
     sync_tree(target)

@@ -4,17 +4,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
-from ansible import constants as C
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+
 from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError, read_apps
 
 
-class AppAction(ActionBase):  # type: ignore[misc]
+class AppAction(ActionBase):
     """An action plugin whose argument is `flask_apps`, or one complete app of it."""
 
     def checked_apps(self, raw: Any) -> list[dict[str, Any]]:
@@ -26,8 +26,7 @@ class AppAction(ActionBase):  # type: ignore[misc]
 
 
 def source_folders() -> list[str]:
-    """Return where a relative source on the controller may start: at the ansible.cfg in use, or right here."""
-    folders = [str(Path(C.CONFIG_FILE).parent)] if C.CONFIG_FILE else []
-    if os.getcwd() not in folders:
-        folders.append(os.getcwd())
-    return folders
+    """Return where a relative source of the controller may start: at the ansible.cfg in use, or here."""
+    here = Path.cwd()
+    start = Path(constants.CONFIG_FILE).parent if constants.CONFIG_FILE else here
+    return [str(start)] if start == here else [str(start), str(here)]

@@ -14,12 +14,15 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.module_utils.layout import APP_NAME
-from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import Problems
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import VARIABLE, Problems
 
 _LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
 _HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
 _IPV4 = re.compile(r"(\d{1,3})(\.\d{1,3}){3}")
-_WSGI = re.compile(r"(?P<target>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*|[\w./-]+\.py):(?P<callable>[A-Za-z_]\w*(\(\))?)", re.ASCII)
+_WSGI = re.compile(
+    r"(?P<target>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*|[\w./-]+\.py):(?P<callable>[A-Za-z_]\w*(\(\))?)",
+    re.ASCII,
+)
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*(/[A-Za-z0-9_][A-Za-z0-9_.@+-]*)*")
 _URL = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.~-]*)+")
 _REQUEST_PATH = re.compile(r"/[A-Za-z0-9_.~/?=&%+-]*")
@@ -40,21 +43,27 @@ _ENV_VALUE_BYTES = 131_000
 Check = Callable[[dict[str, Any], str, Problems], None]
 
 
-def check_apps(apps: list[dict[str, Any]], problems: Problems, variable: str = "flask_apps") -> None:
-    """Add to `problems` each rule that an app, or two apps together, break."""
+def check_apps(apps: Mapping[int, dict[str, Any]], problems: Problems) -> None:
+    """Add to `problems` each rule that an app, or two apps together, break; the keys are their indexes."""
     owners: dict[str, str] = {}
     names: set[str] = set()
-    for index, app in enumerate(apps):
-        path = f"{variable}[{index}]"
+    for index, app in apps.items():
+        path = f"{VARIABLE}[{index}]"
         for check in _CHECKS:
             check(app, path, problems)
         if app["name"] in names:
-            problems.add(f"{path}.name", f"the name '{app['name']}' is used twice; every app needs a name of its own")
+            problems.add(
+                f"{path}.name",
+                f"the name '{app['name']}' is used twice; every app needs a name of its own",
+            )
         names.add(app["name"])
         for number, domain in enumerate(app["domains"] or default_domains(app["name"])):
             owner = owners.setdefault(domain.lower(), app["name"])
             if owner != app["name"]:
-                problems.add(f"{path}.domains[{number}]", f"domain {domain} is used by apps {owner} and {app['name']}")
+                problems.add(
+                    f"{path}.domains[{number}]",
+                    f"domain {domain} is used by apps {owner} and {app['name']}",
+                )
 
 
 def default_domains(name: str) -> list[str]:
@@ -73,7 +82,11 @@ def seconds(time: str) -> int:
 def _source_packages(source: Mapping[str, Any]) -> list[str]:
     if not source["git"]:
         return []
-    return ["git"] if "://" in source["git"] and not source["git"].startswith("ssh:") else ["git", "openssh-client"]
+    return (
+        ["git"]
+        if "://" in source["git"] and not source["git"].startswith("ssh:")
+        else ["git", "openssh-client"]
+    )
 
 
 def _check_name(app: dict[str, Any], path: str, problems: Problems) -> None:
@@ -92,7 +105,10 @@ def _check_source(app: dict[str, Any], path: str, problems: Problems) -> None:
     if not source[kind] or not source[kind].isprintable():
         problems.add(f"{path}.source.{kind}", "is empty or contains a control character")
     elif kind == "git" and not _GIT_ADDRESS.fullmatch(source["git"]):
-        problems.add(f"{path}.source.git", f"'{source['git']}' is no address of a git repository; try https://…")
+        problems.add(
+            f"{path}.source.git",
+            f"'{source['git']}' is no address of a git repository; try https://…",
+        )
     if kind != "git" and source["version"] != "HEAD":
         problems.add(f"{path}.source.version", f"goes with git only; this source is a {kind}")
     elif not _GIT_VERSION.fullmatch(source["version"]) or ".." in source["version"]:
@@ -101,9 +117,15 @@ def _check_source(app: dict[str, Any], path: str, problems: Problems) -> None:
         if kind != "archive":
             problems.add(f"{path}.source.checksum", f"goes with archive only; this source is a {kind}")
         elif not _CHECKSUM.fullmatch(source["checksum"]):
-            problems.add(f"{path}.source.checksum", "must be 'sha256:' and 64 hex digits; sha256sum prints them")
+            problems.add(
+                f"{path}.source.checksum",
+                "must be 'sha256:' and 64 hex digits; sha256sum prints them",
+            )
     elif kind == "archive" and "://" in source["archive"]:
-        problems.add(f"{path}.source.checksum", "is missing; an archive from an address needs sha256:<64 hex digits>")
+        problems.add(
+            f"{path}.source.checksum",
+            "is missing; an archive from an address needs sha256:<64 hex digits>",
+        )
     if kind == "archive" and "://" in source["archive"] and not source["archive"].startswith("https://"):
         problems.add(f"{path}.source.archive", f"'{source['archive']}' is not https")
 
@@ -111,7 +133,10 @@ def _check_source(app: dict[str, Any], path: str, problems: Problems) -> None:
 def _check_wsgi(app: dict[str, Any], path: str, problems: Problems) -> None:
     match = _WSGI.fullmatch(app["wsgi"])
     if not match:
-        problems.add(f"{path}.wsgi", f"'{app['wsgi']}' is not module:callable or file.py:callable; try app:app")
+        problems.add(
+            f"{path}.wsgi",
+            f"'{app['wsgi']}' is not module:callable or file.py:callable; try app:app",
+        )
     elif match["target"].endswith(".py"):
         _check_path(match["target"], "wsgi file", f"{path}.wsgi", problems)
 
@@ -155,7 +180,10 @@ def _check_paths(app: dict[str, Any], path: str, problems: Problems) -> None:
             if second.startswith(f"{first}/"):
                 problems.add(path, f"writable path {second} is inside {first}; list only {first}")
     if len(set(outliving)) != len(outliving):
-        problems.add(path, "a folder is listed twice under writable and media; media folders are writable anyway")
+        problems.add(
+            path,
+            "a folder is listed twice under writable and media; media folders are writable anyway",
+        )
 
 
 def _check_urls(app: dict[str, Any], path: str, problems: Problems) -> None:
@@ -164,7 +192,10 @@ def _check_urls(app: dict[str, Any], path: str, problems: Problems) -> None:
         for index, entry in enumerate(app[key]):
             where = f"{path}.{key}[{index}].url"
             if not _URL.fullmatch(entry["url"]) or ".." in entry["url"]:
-                problems.add(where, f"'{entry['url']}' is not a prefix such as /{key}; it starts with '/' and ends without")
+                problems.add(
+                    where,
+                    f"'{entry['url']}' is not a prefix such as /{key}; it starts with '/' and ends without",
+                )
             elif entry["url"] in seen:
                 problems.add(where, f"{entry['url']} is served by {seen[entry['url']]} already")
             seen.setdefault(entry["url"], f"{key}[{index}]")
@@ -177,7 +208,10 @@ def _check_environment(app: dict[str, Any], path: str, problems: Problems) -> No
         for name, value in app[key].items():
             where = f"{path}.{key}.{name}"
             if not _ENV_NAME.fullmatch(name) or name.startswith(_ENV_FORBIDDEN):
-                problems.add(where, f"env name '{name}' is not allowed; use A-Z, 0-9 and '_', none of UWSGI_*, LD_*")
+                problems.add(
+                    where,
+                    f"env name '{name}' is not allowed; use A-Z, 0-9 and '_', none of UWSGI_*, LD_*",
+                )
                 continue
             flaw = _value_flaw(value)
             if flaw and key == "secrets":

@@ -9,6 +9,7 @@ Ansible checks a role against its spec but injects no nested defaults; here they
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,22 +17,41 @@ from typing import Any
 
 import yaml
 
+VARIABLE = "flask_apps"
 SPEC_FILE = Path(__file__).parents[2] / "roles/flask_app/meta/argument_specs.yml"
 
-_TYPE_NAMES = {"str": "a text", "int": "a whole number", "list": "a list", "dict": "a mapping", "bool": "true or false"}
+_TYPE_NAMES = {
+    "str": "a text",
+    "int": "a whole number",
+    "list": "a list",
+    "dict": "a mapping",
+    "bool": "true or false",
+}
+
+
+_INDEX = re.compile(r"\[(\d+)\]")
 
 
 class Problems:
     """Collects mistakes, each with the path of the variable that holds it."""
 
     def __init__(self) -> None:
-        self.found: list[str] = []
+        self._found: list[str] = []
 
     def add(self, path: str, message: str) -> None:
-        self.found.append(f"{path}: {message}")
+        self._found.append(f"{path}: {message}")
 
-    def __bool__(self) -> bool:
-        return bool(self.found)
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def in_order(self) -> list[str]:
+        """Return the mistakes app by app, whatever check found them."""
+        return sorted(self._found, key=_app_index)
+
+
+def _app_index(problem: str) -> int:
+    match = _INDEX.search(problem)
+    return int(match[1]) if match else -1
 
 
 @lru_cache(maxsize=1)
@@ -41,20 +61,20 @@ def app_spec() -> dict[str, Any]:
     return spec["argument_specs"]["main"]["options"]["flask_apps"]["options"]
 
 
-def complete_apps(raw: Any, problems: Problems, variable: str = "flask_apps") -> list[dict[str, Any]]:
-    """Return the apps as plain dictionaries in which every key of the spec is present.
+def complete_apps(raw: Any, problems: Problems) -> dict[int, dict[str, Any]]:
+    """Return the apps, by their index, as plain dictionaries in which every key of the spec is present.
 
     An app with a mistake of form is reported in `problems` and left out.
     """
     if not _is_list(raw):
-        problems.add(variable, f"must be a list of apps, not {_describe(raw)}; begin each app with '- name:'")
-        return []
-    apps = []
+        problems.add(VARIABLE, f"must be a list of apps, not {_describe(raw)}; begin each app with '- name:'")
+        return {}
+    apps = {}
     for index, item in enumerate(raw):
-        before = len(problems.found)
-        app = _complete_dict(item, app_spec(), f"{variable}[{index}]", problems)
-        if len(problems.found) == before:
-            apps.append(app)
+        before = len(problems)
+        app = _complete_dict(item, app_spec(), f"{VARIABLE}[{index}]", problems)
+        if len(problems) == before:
+            apps[index] = app
     return apps
 
 
@@ -65,7 +85,9 @@ def _complete_dict(raw: Any, options: Mapping[str, Any], path: str, problems: Pr
     for key in raw:
         if key not in options:
             problems.add(f"{path}.{key}", _unknown_key(str(key), options))
-    return {key: _complete_value(raw.get(key), spec, f"{path}.{key}", problems) for key, spec in options.items()}
+    return {
+        key: _complete_value(raw.get(key), spec, f"{path}.{key}", problems) for key, spec in options.items()
+    }
 
 
 def _complete_value(raw: Any, spec: Mapping[str, Any], path: str, problems: Problems) -> Any:
@@ -85,8 +107,15 @@ def _complete_value(raw: Any, spec: Mapping[str, Any], path: str, problems: Prob
             return {str(key): value for key, value in raw.items()}
     elif kind == "list":
         if _is_list(raw):
-            item_spec = {"type": spec["elements"], "options": spec.get("options", {}), "required": True}
-            return [_complete_value(item, item_spec, f"{path}[{index}]", problems) for index, item in enumerate(raw)]
+            item_spec = {
+                "type": spec["elements"],
+                "options": spec.get("options", {}),
+                "required": True,
+            }
+            return [
+                _complete_value(item, item_spec, f"{path}[{index}]", problems)
+                for index, item in enumerate(raw)
+            ]
     elif kind == "int":
         if isinstance(raw, int) and not isinstance(raw, bool):
             return int(raw)

@@ -8,7 +8,11 @@ from typing import Any
 
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_rules import check_apps, finish_app
-from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import Problems, complete_apps
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import (
+    VARIABLE,
+    Problems,
+    complete_apps,
+)
 from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import SourceTree
 
 
@@ -16,9 +20,9 @@ class AppsError(Exception):
     """Carries every mistake of a list of apps, one a line."""
 
     def __init__(self, problems: Problems) -> None:
-        count = len(problems.found)
+        count = len(problems)
         head = "1 mistake in the apps" if count == 1 else f"{count} mistakes in the apps"
-        super().__init__("\n".join([f"{head}; no host was changed.", *problems.found]))
+        super().__init__("\n".join([f"{head}; no host was changed.", *problems.in_order()]))
 
 
 def read_apps(raw: Any, search: list[str] | None = None) -> list[dict[str, Any]]:
@@ -31,11 +35,11 @@ def read_apps(raw: Any, search: list[str] | None = None) -> list[dict[str, Any]]
     apps = complete_apps(raw, problems)
     check_apps(apps, problems)
     if search is not None:
-        for index, app in enumerate(apps):
-            _locate_source(app, f"flask_apps[{index}].source", search, problems)
+        for index, app in apps.items():
+            _locate_source(app, f"{VARIABLE}[{index}].source", search, problems)
     if problems:
         raise AppsError(problems)
-    return [_with_layout(finish_app(app)) for app in apps]
+    return [_with_layout(finish_app(app)) for app in apps.values()]
 
 
 def _with_layout(app: dict[str, Any]) -> dict[str, Any]:
@@ -48,12 +52,18 @@ def _locate_source(app: dict[str, Any], where: str, search: list[str], problems:
     if source["path"]:
         found = SourceTree.find(source["path"], search)
         if found is None:
-            problems.add(f"{where}.path", f"folder {source['path']} does not exist; looked in {', '.join(search)}")
+            problems.add(
+                f"{where}.path",
+                f"folder {source['path']} does not exist; looked in {', '.join(search)}",
+            )
         else:
             app["source"] = {**source, "path": str(found)}
     elif source["archive"] and "://" not in source["archive"]:
         archive = SourceTree.find(source["archive"], search, folder=False)
         if archive is None:
-            problems.add(f"{where}.archive", f"file {source['archive']} does not exist; looked in {', '.join(search)}")
+            problems.add(
+                f"{where}.archive",
+                f"file {source['archive']} does not exist; looked in {', '.join(search)}",
+            )
         else:
             app["source"] = {**source, "archive": str(archive)}

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The emperor.flask maintainers
 # SPDX-License-Identifier: MIT
-"""A folder on the controller as the source of an app: which files count, their digest, one archive of them."""
+"""A folder on the controller as a source: which files count, their digest, one archive of them."""
 
 from __future__ import annotations
 
@@ -37,8 +37,12 @@ class SourceTree:
     def files(self) -> list[Path]:
         """Return the files and symbolic links, relative to the root, in a stable order."""
         ignored = set(self._ignored)
-        listed = [name for name in self._list() if not _NEVER.intersection(name.parts) and name.suffix != ".pyc"]
-        return sorted(name for name in listed if not any(str(part) in ignored for part in (name, *name.parents)))
+        listed = [
+            name for name in self._list() if not _NEVER.intersection(name.parts) and name.suffix != ".pyc"
+        ]
+        return sorted(
+            name for name in listed if not any(str(part) in ignored for part in (name, *name.parents))
+        )
 
     def revision(self) -> str:
         """Return a digest of names, executable bits and contents."""
@@ -47,7 +51,7 @@ class SourceTree:
             path = self.root / name
             info = path.lstat()
             if stat.S_ISLNK(info.st_mode):
-                kind, content = "link", os.readlink(path).encode("utf-8", "surrogateescape")
+                kind, content = "link", os.fsencode(path.readlink())
             else:
                 kind = "program" if info.st_mode & 0o100 else "file"
                 content = _file_digest(path)
