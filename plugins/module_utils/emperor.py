@@ -94,11 +94,21 @@ def stop(vassal: str, timeout: float) -> bool:
         raise EmperorError(
             f"vassal {vassal} did not end within {timeout:.0f} s; look at: journalctl -u flask-emperor"
         )
-    # The emperor leaves the socket of a vassal that is gone behind.
-    leftover = socket_of(vassal)
-    existed |= leftover.is_socket()
-    leftover.unlink(missing_ok=True)
+    # The emperor leaves the socket of a vassal that is gone behind, and so does the vassal its statistics'.
+    for leftover in (socket_of(vassal), *_stats_left_by(vassal)):
+        existed |= leftover.is_socket()
+        leftover.unlink(missing_ok=True)
     return existed
+
+
+def _stats_left_by(vassal: str) -> list[Path]:
+    match = layout.VASSAL_NAME.fullmatch(vassal)
+    if match is None:
+        return []
+    again = (layout.VASSAL_NAME.fullmatch(name) for name in layout.vassals_of(match["app"]))
+    if any(other and other["release"] == match["release"] for other in again):
+        return []  # the release was started again, and the socket is in use
+    return [layout.AppLayout(match["app"]).stats(match["release"])]
 
 
 def wait_idle(stats: Path, timeout: float) -> bool:

@@ -72,6 +72,10 @@ class AppLayout:
     def release(self, release_id: str) -> Path:
         return self.releases / release_id
 
+    def stats(self, release_id: str) -> Path:
+        """Return the statistics socket of a release's vassal."""
+        return self.root / "run" / f"{release_id}.stats"
+
     def directories(self, writable: list[str], media: list[str]) -> list[Directory]:
         """Return the directories that an app needs, parents first."""
         return [

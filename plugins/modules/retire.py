@@ -82,7 +82,7 @@ def main() -> None:
             for name in leaving:
                 match = VASSAL_NAME.fullmatch(name)
                 if match is not None:
-                    emperor.wait_idle(layout.root / "run" / f"{match['release']}.stats", timeout)
+                    emperor.wait_idle(layout.stats(match["release"]), timeout)
                 # The emperor lets it end gracefully, so a request that came in just now ends too.
                 emperor.stop(name, timeout + 15)
         except emperor.EmperorError as error:

@@ -26,7 +26,10 @@ class AppAction(ActionBase):
 
 
 def source_folders() -> list[str]:
-    """Return where a relative source of the controller may start: at the ansible.cfg in use, or here."""
-    here = Path.cwd()
-    start = Path(constants.CONFIG_FILE).parent if constants.CONFIG_FILE else here
-    return [str(start)] if start == here else [str(start), str(here)]
+    """Return where a relative source of the controller may start.
+
+    At the ansible.cfg in use, or here, or, for the apps that come with it, in the collection.
+    """
+    folders = [Path(constants.CONFIG_FILE).parent] if constants.CONFIG_FILE else []
+    folders += [Path.cwd(), Path(__file__).resolve().parents[2]]
+    return [str(folder) for folder in dict.fromkeys(folders)]
