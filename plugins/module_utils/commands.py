@@ -87,6 +87,7 @@ def build_environment(extra: Mapping[str, str], cache: Path) -> dict[str, str]:
         "UV_LINK_MODE": "copy",  # a hard link would hand the cache's files to the app with the virtualenv
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",
+        "UV_HTTP_RETRIES": "6",  # about a minute of a failing line
         "PIP_CACHE_DIR": str(cache / "pip"),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",

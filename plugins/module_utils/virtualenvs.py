@@ -98,6 +98,8 @@ def build_commands(
             ]
         )
         return [*commands, [*install, "--requirement", str(exported)]]
+    if requirements.name == "pylock.toml":
+        install += ["--preview-features", "pylock"]
     if requirements.suffix == ".txt" and _HASH.search(requirements.read_text(encoding="utf-8")):
         # One hash obliges all, as with pip: else a requirement without one would slip through.
         install.append("--require-hashes")

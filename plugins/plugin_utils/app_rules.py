@@ -33,6 +33,7 @@ _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?")
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}")
 _GIT_VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]*")
 _GIT_ADDRESS = re.compile(r"(https?|ssh|git|file)://\S+|[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+:\S+|/\S+")
+_PASSWORD_IN_ADDRESS = re.compile(r"://[^/@]*:[^/@]*@")
 _SIZE = re.compile(r"(\d{1,9})([kmg]?)")
 _TIME = re.compile(r"(\d{1,9})(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
