@@ -13,7 +13,7 @@ NAMES = ("localhost", "foobar.localhost", "myflaskapp.localhost")
 
 def reboot(host: Any) -> None:
     """Stop and start the container, whose first process is systemd."""
-    name = host.backend.name
+    name = host.check_output("hostname")
     subprocess.run(["podman", "restart", "--time=30", name], check=True, capture_output=True, timeout=120)
 
 

@@ -1,0 +1,378 @@
+#!/usr/bin/env python3
+"""Run the named parts of the test suite.
+
+    tools/check.py                 all but those that are asked for by name
+    tools/check.py lint unit       these
+
+One part alone writes to the terminal as it goes. Several run in two lanes side
+by side, the hosts in one and the rest in the other: each writes to a log, and a
+line now and then tells what it is doing. A part that fails shows the end of its
+log, and the last lines name it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / ".venv" / "bin"
+LOGS = ROOT / ".cache" / "check"
+COLLECTION = Path("ansible_collections", "emperor", "flask")
+HEARTBEAT = 20
+TAIL = 60
+
+
+class PartError(Exception):
+    """What a part found wrong, in one line."""
+
+
+@dataclass
+class Runner:
+    """Runs the commands of a part; a log takes their output, else the terminal."""
+
+    log: TextIO | None = None
+    env: dict[str, str] = field(default_factory=dict)
+
+    def say(self, text: str) -> None:
+        print(text, file=self.log or sys.stdout, flush=True)
+
+    def call(
+        self,
+        *command: str | Path,
+        cwd: Path = ROOT,
+        env: dict[str, str] | None = None,
+    ) -> int:
+        # molecule and ansible-lint look for their companions on the PATH.
+        merged = {**os.environ, **self.env, **(env or {})}
+        merged["PATH"] = os.pathsep.join([str(BIN), merged.get("PATH", "")])
+        self.say(f"$ {shlex.join(map(str, command))}")
+        return subprocess.run(
+            list(map(str, command)),
+            cwd=cwd,
+            env=merged,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT if self.log else None,
+            check=False,
+        ).returncode
+
+    def run(
+        self,
+        *command: str | Path,
+        cwd: Path = ROOT,
+        env: dict[str, str] | None = None,
+    ) -> None:
+        if self.call(*command, cwd=cwd, env=env):
+            raise PartError(shlex.join(map(str, command)))
+
+    def run_all(self, *commands: Sequence[str | Path], cwd: Path = ROOT) -> None:
+        """Run all of them, so that one mistake does not hide the next."""
+        failed = [shlex.join(map(str, c)) for c in commands if self.call(*c, cwd=cwd)]
+        if failed:
+            raise PartError(", ".join(failed))
+
+    def read(self, *command: str | Path, cwd: Path, env: dict[str, str]) -> str:
+        merged = {**os.environ, **self.env, **env}
+        merged["PATH"] = os.pathsep.join([str(BIN), merged.get("PATH", "")])
+        self.say(f"$ {shlex.join(map(str, command))}")
+        done = subprocess.run(
+            list(map(str, command)),
+            cwd=cwd,
+            env=merged,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            self.say(done.stdout + done.stderr)
+            raise PartError(shlex.join(map(str, command)))
+        return done.stdout
+
+
+# --- the parts ---------------------------------------------------------------
+
+
+def lint(runner: Runner) -> None:
+    """ansible-lint, yamllint, ruff, mypy"""
+    runner.run_all(
+        ["ruff", "check", "--no-fix"],
+        ["ruff", "format", "--check"],
+        ["yamllint", "--strict", "."],
+        ["mypy"],
+        # The guestbook has settings of its own.
+        ["env", "-C", "app", "mypy"],
+        ["ansible-lint", "--nocolor", "-q"],
+    )
+
+
+def unit(runner: Runner) -> None:
+    """pytest: modules, filters, templates, contracts; the guestbook"""
+    runner.run_all(["pytest"], ["env", "-C", "app", "pytest", "-q"])
+
+
+def molecule(runner: Runner) -> None:
+    """every scenario on container hosts, see EMPEROR_FLASK_HOSTS"""
+    runner.run(*molecule_command("test", "--all"))
+
+
+def molecule_command(*arguments: str) -> list[str]:
+    # Named, because molecule looks for it only in a git clone.
+    return ["molecule", "--base-config", str(ROOT / ".config/molecule/config.yml"), *arguments]
+
+
+def build(runner: Runner) -> None:
+    """the collection's tarball, installed and used outside the clone"""
+    with installed_collection(runner) as (collections, elsewhere):
+        env = isolated(collections, elsewhere)
+        check_documentation(runner, collections / COLLECTION, elsewhere, env)
+        inventory = ROOT / "inventory" / "development"
+        for playbook in sorted((collections / COLLECTION / "playbooks").glob("*.yml")):
+            name = f"emperor.flask.{playbook.stem}"
+            runner.run(
+                *("ansible-playbook", "-i", inventory, name, "--syntax-check"),
+                cwd=elsewhere,
+                env=env,
+            )
+
+
+def installed(runner: Runner) -> None:
+    """the default scenario on one host, with the installed tarball"""
+    with installed_collection(runner) as (collections, _):
+        env = {
+            "EMPEROR_FLASK_COLLECTIONS": str(collections),
+            "EMPEROR_FLASK_HOSTS": os.environ.get("EMPEROR_FLASK_INSTALLED_HOSTS", "debian13"),
+        }
+        runner.run(*molecule_command("test", "--scenario-name", "default"), env=env)
+
+
+@contextlib.contextmanager
+def installed_collection(runner: Runner) -> Iterator[tuple[Path, Path]]:
+    """Build and install outside the clone; yields the collections path and an empty folder."""
+    with tempfile.TemporaryDirectory(prefix="emperor-flask-") as name:
+        folder = Path(name)
+        collections, elsewhere = folder / "collections", folder / "elsewhere"
+        elsewhere.mkdir()
+        env = isolated(collections, elsewhere)
+        runner.run("ansible-galaxy", "collection", "build", "--output-path", folder, ROOT, env=env)
+        (tarball,) = folder.glob("*.tar.gz")
+        check_tarball(tarball)
+        runner.run(
+            *("ansible-galaxy", "collection", "install", "--no-deps"),
+            *("--collections-path", collections, tarball),
+            cwd=elsewhere,
+            env=env,
+        )
+        yield collections, elsewhere
+
+
+def isolated(collections: Path, elsewhere: Path) -> dict[str, str]:
+    """The clone's ansible.cfg and the user's own must not help."""
+    config = elsewhere / "ansible.cfg"
+    config.touch()
+    return {
+        "ANSIBLE_CONFIG": str(config),
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        "ANSIBLE_NOCOLOR": "1",
+    }
+
+
+def check_tarball(tarball: Path) -> None:
+    with tarfile.open(tarball) as archive:
+        names = archive.getnames()
+    strays = [name for name in names if re.match(r"\.|.*(__pycache__|\.pyc$|\.tar\.gz$)", name)]
+    if strays:
+        raise PartError(f"the tarball contains {', '.join(strays[:5])}; see build_ignore")
+    missing = {"README.md", "playbooks/site.yml", "meta/runtime.yml"} - set(names)
+    if missing:
+        raise PartError(f"the tarball lacks {', '.join(sorted(missing))}")
+
+
+def check_documentation(runner: Runner, collection: Path, elsewhere: Path, env: dict[str, str]) -> None:
+    """Each plugin of the installed collection explains itself."""
+    for kind, folder in {"module": "modules", "filter": "filter", "test": "test"}.items():
+        files = {path.stem for path in (collection / "plugins" / folder).glob("[!_]*.py")}
+        if not files:
+            continue
+        text = runner.read("ansible-doc", "-t", kind, "-j", "-l", "emperor.flask", cwd=elsewhere, env=env)
+        names = sorted(json.loads(text))
+        if kind == "module" and (files - {name.split(".")[-1] for name in names}):
+            raise PartError(f"ansible-doc does not list all of {', '.join(sorted(files))}")
+        if not names:
+            raise PartError(f"ansible-doc lists no {kind} of {folder}/")
+        docs = runner.read("ansible-doc", "-t", kind, "-j", *names, cwd=elsewhere, env=env)
+        bare = [name for name, entry in json.loads(docs).items() if not entry.get("doc")]
+        if bare:
+            raise PartError(f"no documentation: {', '.join(bare)}")
+
+
+@dataclass(frozen=True)
+class Part:
+    call: Callable[[Runner], None]
+    lane: str
+    default: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.call.__name__
+
+
+PARTS = {
+    part.name: part
+    for part in (
+        Part(lint, "here"),
+        Part(unit, "here"),
+        Part(build, "here"),
+        Part(molecule, "hosts"),
+        Part(installed, "hosts", default=False),
+    )
+}
+
+
+# --- running them ------------------------------------------------------------
+
+
+@dataclass
+class Result:
+    part: Part
+    started: float
+    ended: float | None = None
+    error: str | None = None
+
+    @property
+    def seconds(self) -> int:
+        return round((self.ended or time.monotonic()) - self.started)
+
+    @property
+    def log(self) -> Path:
+        return LOGS / f"{self.part.name}.log"
+
+
+class Suite:
+    """The parts in their lanes, and what became of them."""
+
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+        self.lock = threading.Lock()
+
+    def lane(self, parts: Sequence[Part]) -> None:
+        for part in parts:
+            result = Result(part, time.monotonic())
+            with self.lock:
+                self.results.append(result)
+                say(f"{part.name} started: {part.call.__doc__}")
+            with result.log.open("w", encoding="utf-8", errors="replace") as log:
+                result.error = attempt(part, Runner(log, {"NO_COLOR": "1", **PLAIN}))
+            result.ended = time.monotonic()
+            with self.lock:
+                if result.error:
+                    say(f"{part.name} FAILED after {result.seconds} s; the end of its log:")
+                    print(tail(result.log), flush=True)
+                say(f"{part.name} {'FAILED' if result.error else 'ok'}, {result.seconds} s")
+
+    def run(self, parts: Sequence[Part]) -> list[Result]:
+        shutil.rmtree(LOGS, ignore_errors=True)
+        LOGS.mkdir(parents=True)
+        lanes = [[part for part in parts if part.lane == lane] for lane in ("hosts", "here")]
+        threads = [threading.Thread(target=self.lane, args=(lane,), daemon=True) for lane in lanes]
+        for thread in threads:
+            thread.start()
+        beat = time.monotonic() + HEARTBEAT
+        while any(thread.is_alive() for thread in threads):
+            time.sleep(0.2)
+            if time.monotonic() >= beat:
+                beat = time.monotonic() + HEARTBEAT
+                self.heartbeat()
+        return self.results
+
+    def heartbeat(self) -> None:
+        with self.lock:
+            for result in self.results:
+                if result.ended is None and result.seconds >= HEARTBEAT / 2:
+                    line = last_line(result.log)
+                    say(f"{result.part.name} has run for {result.seconds} s: {line}")
+
+
+# Logs are read by people and by tools: no colours, no boxes.
+PLAIN = {"ANSIBLE_NOCOLOR": "1", "MOLECULE_COMMAND_BORDERS": "0", "PY_COLORS": "0"}
+
+
+def say(text: str) -> None:
+    print(f"check: {text}", flush=True)
+
+
+def tail(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(f"  | {line}" for line in lines[-TAIL:])
+
+
+def last_line(log: Path) -> str:
+    """The last line that says something: a task, not its rule of asterisks."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 8192))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    spoken = [line for line in lines if re.match(r"(TASK|PLAY|INFO|\$|\S+\.py)", line)] or lines
+    return spoken[-1].rstrip(" *")[:110] if spoken else ""
+
+
+def attempt(part: Part, runner: Runner) -> str | None:
+    try:
+        part.call(runner)
+    except PartError as error:
+        runner.say(f"{part.name}: {error}")
+        return str(error)
+    except Exception as error:  # A part that cannot even run has failed like any other.
+        runner.say(f"{part.name}: {type(error).__name__}: {error}")
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def main() -> int:
+    listing = "\n".join(f"  {name:10}{part.call.__doc__}" for name, part in PARTS.items())
+    parser = argparse.ArgumentParser(
+        description="Run parts of the test suite.",
+        epilog=f"parts:\n{listing}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="part")
+    names = parser.parse_args().parts or [name for name, part in PARTS.items() if part.default]
+    started = time.monotonic()
+    if len(names) == 1:
+        result = Result(PARTS[names[0]], started)
+        result.error = attempt(result.part, Runner(env={"MOLECULE_COMMAND_BORDERS": "0"}))
+        results = [result]
+    else:
+        results = Suite().run([PARTS[name] for name in names])
+    failed = [result for result in results if result.error]
+    took = f"{time.monotonic() - started:.0f} s"
+    for result in failed:
+        say(f"FAILED: {result.part.name}: {result.error}")
+    if failed:
+        names = [result.part.name for result in failed]
+        say(f"{len(failed)} of {len(results)} failed, {took}: {', '.join(names)}")
+        return 1
+    say(f"passed, {took}: {', '.join(result.part.name for result in results)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
