@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run the named parts of the test suite.
 
-    tools/check.py                 all but those that are asked for by name
+    tools/check.py                 all
     tools/check.py lint unit       these
 
 One part alone writes to the terminal as it goes. Several run in two lanes side
@@ -110,7 +110,7 @@ class Runner:
 
 
 def lint(runner: Runner) -> None:
-    """ansible-lint, yamllint, ruff, mypy"""
+    """ansible-lint, yamllint, ruff, mypy, the reference of docs/app.md, the changelog"""
     runner.run_all(
         ["ruff", "check", "--no-fix"],
         ["ruff", "format", "--check"],
@@ -119,6 +119,8 @@ def lint(runner: Runner) -> None:
         # The guestbook has settings of its own.
         ["env", "-C", "app", "mypy"],
         ["ansible-lint", "--nocolor", "-q"],
+        ["python", "tools/app_reference.py", "--check"],
+        ["antsibull-changelog", "lint"],
     )
 
 
@@ -240,7 +242,7 @@ PARTS = {
         Part(unit, "here"),
         Part(build, "here"),
         Part(molecule, "hosts"),
-        Part(installed, "hosts", default=False),
+        Part(installed, "hosts"),
     )
 }
 
@@ -364,13 +366,13 @@ def main() -> int:
         results = Suite().run([PARTS[name] for name in names])
     failed = [result for result in results if result.error]
     took = f"{time.monotonic() - started:.0f} s"
+    say(f"took {took}: {', '.join(result.part.name for result in results)}")
     for result in failed:
         say(f"FAILED: {result.part.name}: {result.error}")
     if failed:
-        names = [result.part.name for result in failed]
-        say(f"{len(failed)} of {len(results)} failed, {took}: {', '.join(names)}")
+        say(f"{len(results) - len(failed)} passed, {len(failed)} failed")
         return 1
-    say(f"passed, {took}: {', '.join(result.part.name for result in results)}")
+    say(f"{len(results)} passed, 0 failed")
     return 0
 
 

@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+"""Write the reference tables of docs/app.md from the argument spec of the role flask_app.
+
+    tools/app_reference.py            write what stands between the two markers of docs/app.md
+    tools/app_reference.py --check    change nothing; fail if it would be changed
+
+Both read every example through the collection's own validation: those of the tables below, and
+each block of YAML in README.md, docs/ and roles/*/README.md that sets flask_apps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+SPEC = Path("roles/flask_app/meta/argument_specs.yml")
+PAGE = Path("docs/app.md")
+BEGIN = f"<!-- begin: made from {SPEC} by tools/app_reference.py -->"
+END = "<!-- end -->"
+YAML_BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+MINIMAL = {"name": "shop", "source": {"path": "app"}, "wsgi": "shop:app"}
+
+# One for each key of the spec, which has no place for examples. The validation reads them.
+EXAMPLES = {
+    "name": "name: shop",
+    "source": 'source: {git: "https://git.example.org/shop.git", version: v1.4.0}',
+    "source.path": "source: {path: app}",
+    "source.git": 'source: {git: "git@git.example.org:shop.git"}',
+    "source.version": 'source: {git: "https://git.example.org/shop.git", version: main}',
+    "source.archive": "source: {archive: dist/shop-1.4.0.tar.gz}",
+    "source.checksum": (
+        'source: {archive: "https://files.example.org/shop-1.4.0.tar.gz", checksum: "sha256:'
+        + "0f" * 32
+        + '"}'
+    ),
+    "wsgi": "wsgi: shop:create_app()",
+    "python_path": "python_path: [src]",
+    "requirements": "requirements: requirements/production.txt",
+    "installer": "installer: pip",
+    "packages": "packages: [libpq5]",
+    "domains": "domains: [shop.example.org, www.shop.example.org]",
+    "environment": "environment: {LOG_LEVEL: info}",
+    "secrets": 'secrets: "{{ vault_shop_secrets }}"',
+    "writable": "writable: [instance, var/exports]",
+    "static": "static: [{url: /static, path: shop/static}]",
+    "static.url": "static: [{url: /static, path: shop/static}]",
+    "static.path": "static: [{url: /assets, path: frontend/dist}]",
+    "static.expires": "static: [{url: /static, path: shop/static, expires: 30d}]",
+    "media": "media: [{url: /media, path: media}]",
+    "media.url": "media: [{url: /media, path: media}]",
+    "media.path": "media: [{url: /uploads, path: var/uploads}]",
+    "max_body_size": "max_body_size: 75m",
+    "request_timeout": "request_timeout: 2m",
+    "buffer_size": "buffer_size: 16384",
+    "workers": "workers: {processes: 4, threads: 2}",
+    "workers.processes": "workers: {processes: 4}",
+    "workers.threads": "workers: {threads: 8}",
+    "idle": "idle: 30m",
+    "health": "health: {path: /healthz, timeout: 1m}",
+    "health.path": "health: {path: /healthz}",
+    "health.status": "health: {status: [200, 401]}",
+    "health.timeout": "health: {timeout: 2m}",
+    "release_command": "release_command: flask --app shop db upgrade",
+    "release_command_timeout": "release_command_timeout: 30m",
+    "drain_timeout": "drain_timeout: 2m",
+}
+
+
+class DriftError(Exception):
+    """What is wrong, in one line or a few."""
+
+
+def app_options() -> dict[str, Any]:
+    """Return the spec of one app."""
+    spec = yaml.safe_load((ROOT / SPEC).read_text(encoding="utf-8"))
+    options: dict[str, Any] = spec["argument_specs"]["main"]["options"]["flask_apps"]["options"]
+    return options
+
+
+def walk(options: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield every key, a nested one as `parent.key`, with its spec."""
+    for key, spec in options.items():
+        yield prefix + key, spec
+        yield from walk(spec.get("options", {}), f"{prefix}{key}.")
+
+
+def tables(options: Mapping[str, Any]) -> str:
+    """Return one table of the keys of an app, and one for each key that has keys of its own."""
+    parts = ["### Keys of an app", table(options)]
+    for key, spec in options.items():
+        if "options" in spec:
+            of = "each entry of " if spec["type"] == "list" else ""
+            parts += [f"### Keys of {of}`{key}`", table(spec["options"], f"{key}.")]
+    return "\n\n".join(parts)
+
+
+def table(options: Mapping[str, Any], prefix: str = "") -> str:
+    rows = ["| Key | Type | Default | Meaning | Example |", "|---|---|---|---|---|"]
+    for key, spec in options.items():
+        example = re.sub(r"(sha256:[0-9a-f]{8})[0-9a-f]{56}", r"\1…", EXAMPLES[prefix + key])
+        cells = [f"`{key}`", kind(spec), default(spec), meaning(spec), f"`{example}`"]
+        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join(rows)
+
+
+def kind(spec: Mapping[str, Any]) -> str:
+    if "choices" in spec:
+        return " or ".join(f"`{choice}`" for choice in spec["choices"])
+    return f"list of {spec['elements']}" if spec["type"] == "list" else str(spec["type"])
+
+
+def default(spec: Mapping[str, Any]) -> str:
+    if spec.get("required"):
+        return "required"
+    value = spec.get("default")
+    if value is None:
+        return "none"
+    # yaml ends a bare scalar with a document's end.
+    text = yaml.safe_dump(value, default_flow_style=True, width=1000)
+    return f"`{text.removesuffix('...' + chr(10)).strip()}`"
+
+
+def meaning(spec: Mapping[str, Any]) -> str:
+    """Turn Ansible's markup, such as C(x), into Markdown."""
+    description = spec["description"]
+    text = " ".join(description) if isinstance(description, list) else description
+    return re.sub(r"\b[CVO]\(([^()]*(?:\(\)[^()]*)*)\)", r"`\1`", text).strip()
+
+
+def rendered(page: str, options: Mapping[str, Any]) -> str:
+    """Return the page with new tables between its markers."""
+    before, begin, rest = page.partition(BEGIN)
+    _old, end, after = rest.partition(END)
+    if not begin or not end:
+        raise DriftError(f"{PAGE} lacks the line '{END if begin else BEGIN}'")
+    return f"{before}{BEGIN}\n\n{tables(options)}\n\n{END}{after}"
+
+
+def check_examples(options: Mapping[str, Any]) -> None:
+    """Let the validation read the example of every key, and the apps of every document."""
+    keys = [key for key, _ in walk(options)]
+    missing, stale = sorted(set(keys) - set(EXAMPLES)), sorted(set(EXAMPLES) - set(keys))
+    if missing or stale:
+        lacking = [*(f"no example for {key}" for key in missing), *(f"no key {key}" for key in stale)]
+        raise DriftError(f"EXAMPLES in tools/app_reference.py: {', '.join(lacking)}")
+    for key, example in EXAMPLES.items():
+        read(f"the example of {key}", [{**MINIMAL, **yaml.safe_load(example)}])
+    for path in documents():
+        for block in YAML_BLOCK.findall(path.read_text(encoding="utf-8")):
+            for apps in found_apps(yaml.safe_load(block)):
+                read(str(path.relative_to(ROOT)), apps)
+
+
+def found_apps(content: Any) -> Iterator[Any]:
+    """Yield each value of `flask_apps`, which may stand in a play."""
+    if isinstance(content, dict):
+        if "flask_apps" in content:
+            yield content["flask_apps"]
+        content = list(content.values())
+    if isinstance(content, list):
+        for item in content:
+            yield from found_apps(item)
+
+
+def documents() -> list[Path]:
+    return sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("roles/*/README.md")])
+
+
+def read(where: str, apps: Any) -> None:
+    # The clone is importable as ansible_collections.emperor.flask.
+    sys.path.insert(0, str(ROOT / ".collections"))
+    from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError, read_apps
+
+    # Secrets come from a vault: Ansible has put a mapping there by the time an app is checked.
+    plain = [{**app, "secrets": {}} if "{{" in str(app.get("secrets")) else app for app in apps]
+    try:
+        read_apps(plain)
+    except AppsError as error:
+        raise DriftError(f"{where}: {error}") from None
+    finally:
+        sys.path.pop(0)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing; fail if the page is stale")
+    check_only = parser.parse_args().check
+    try:
+        options = app_options()
+        check_examples(options)
+        page = (ROOT / PAGE).read_text(encoding="utf-8")
+        wanted = rendered(page, options)
+    except DriftError as error:
+        print(f"app_reference: {error}", file=sys.stderr)
+        return 1
+    if wanted == page:
+        return 0
+    if check_only:
+        print(f"app_reference: {PAGE} is stale; run tools/app_reference.py", file=sys.stderr)
+        return 1
+    (ROOT / PAGE).write_text(wanted, encoding="utf-8")
+    print(f"app_reference: wrote {PAGE}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
