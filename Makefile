@@ -55,6 +55,8 @@ clean: down ## remove all that was made: host, images, package cache, .venv
 lock: tools ## resolve the tools anew, after a change of pyproject.toml
 	@uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	    --no-annotate --no-header --upgrade --group dev --output-file requirements-dev.lock
+	@echo 'uv>=0.9,<1' | uv pip compile --quiet --no-config --universal --python-version 3.10 --generate-hashes \
+	    --no-annotate --custom-compile-command 'make lock' --upgrade --output-file roles/flask_app/files/uv.txt -
 	@$(PYTHON) tools/bootstrap.py
 
 tools:

@@ -38,16 +38,20 @@ def flaw(answer: Answer, release: str, statuses: list[int]) -> str:
 
 
 def check(
-    ask: Callable[[], Answer], release: str, statuses: list[int], timeout: float, pause: float = 0.3
+    ask: Callable[[float], Answer], release: str, statuses: list[int], timeout: float, pause: float = 0.3
 ) -> Verdict:
-    """Ask until three answers in a row are good or `timeout` seconds are over."""
+    """Ask until three answers in a row are good or `timeout` seconds are over.
+
+    `ask` is given the seconds that it may take.
+    """
     begin = monotonic()
     good = 0
     answers = 0
     cause = "no answer"
     while True:
         try:
-            answer = ask()
+            # A first answer may take as long as the app's start, but no longer than is left.
+            answer = ask(max(begin + timeout - monotonic(), 0.1))
             answers += 1
             cause = flaw(answer, release, statuses)
         except (OSError, ValueError) as error:

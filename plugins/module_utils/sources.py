@@ -65,7 +65,10 @@ def resolve_version(run: Run, address: str, version: str) -> str:
 def fetch_commit(run: Run, address: str, commit: str, mirror: Path, version: str) -> None:
     """Bring a commit into the bare repository `mirror`, from the network only if it is not there."""
     git = ["git", "--git-dir", str(mirror)]
-    if not mirror.is_dir():
+    # Nobody but root: it holds the code that the release hides from the neighbours.
+    mirror.mkdir(mode=0o700, exist_ok=True)
+    mirror.chmod(0o700)
+    if not (mirror / "HEAD").exists():
         code, _out, err = run(["git", "init", "--quiet", "--bare", str(mirror)])
         if code != 0:
             raise SourceError(f"git cannot make {mirror}: {_last_line(err)}")

@@ -9,6 +9,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import uwsgi_client
+from ansible_collections.emperor.flask.plugins.module_utils.files import user_id
 from ansible_collections.emperor.flask.plugins.module_utils.health import check
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 
@@ -83,14 +84,14 @@ seconds:
 """
 
 
-def last_words(module: AnsibleModule, user: str, since: float) -> str:
+def last_words(module: AnsibleModule, user: int | None, since: float) -> str:
     """Return what the app wrote to the journal since then, its newest 25 lines."""
     journal = module.get_bin_path("journalctl")
-    if journal is None:
+    if journal is None or user is None:
         return ""
     # By user, which nobody can forge, not by name.
     selection = [
-        f"--identifier={user}",
+        f"_UID={user}",
         f"--since=@{int(since)}",
         "--lines=25",
         "--output=cat",
@@ -120,11 +121,8 @@ def main() -> None:
     layout = AppLayout(params["name"])
     socket_path = str(layout.release(params["release"]) / "uwsgi.sock")
 
-    def ask() -> uwsgi_client.Answer:
-        # A first request may have to wait for the app's start; none may wait longer than the whole check.
-        return uwsgi_client.get(
-            params["path"], params["host"], socket_path, params["scheme"], params["timeout"]
-        )
+    def ask(patience: float) -> uwsgi_client.Answer:
+        return uwsgi_client.get(params["path"], params["host"], socket_path, params["scheme"], patience)
 
     since = time.time()
     verdict = check(ask, params["release"], params["status"], params["timeout"])
@@ -132,7 +130,7 @@ def main() -> None:
         module.fail_json(
             msg=f"app {params['name']}, release {params['release']}: GET {params['path']} "
             f"for {params['host']}: {verdict.cause}, for {verdict.seconds:.0f} s.",
-            log=last_words(module, layout.user, since),
+            log=last_words(module, user_id(layout.user), since),
         )
     module.exit_json(changed=False, answers=verdict.answers, seconds=round(verdict.seconds, 3))
 

@@ -130,7 +130,7 @@ def _complete_value(raw: Any, spec: Mapping[str, Any], path: str, problems: Prob
             return value
         if isinstance(raw, (int, float)):
             # 1.10 has become 1.1 by the time it gets here, so a guess could be wrong.
-            problems.add(path, f'{raw} is not a text; put it in quotes: "{str(raw).lower()}"')
+            problems.add(path, f"{str(raw).lower()} is not a text; write it in quotes")
             return None
     problems.add(path, f"must be {_TYPE_NAMES[kind]}, not {_describe(raw)}")
     return None
