@@ -1,0 +1,69 @@
+"""App descriptions as people write them, and what the validation says about them."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError, read_apps
+
+COLLECTION = Path(__file__).resolve().parents[2]
+RELEASE = "3f9c2a71b04e"
+
+_MINIMAL: dict[str, Any] = {
+    "name": "shop",
+    "source": {"git": "https://git.example.org/shop.git"},
+    "wsgi": "shop.wsgi:app",
+}
+_FULL: dict[str, Any] = {
+    "name": "shop",
+    "source": {"git": "https://git.example.org/shop.git", "version": "v1.4.0"},
+    "wsgi": "web/wsgi.py:application",
+    "python_path": ["src", "vendor/lib"],
+    "requirements": "requirements/production.txt",
+    "installer": "pip",
+    "packages": ["libpq5"],
+    "domains": ["shop.example.org", "xn--kufer-gra.example.org", "192.0.2.7"],
+    "environment": {"LOG_LEVEL": "info", "RATE": 0.5, "TEMPLATE": "100% @(x) $(y)\nz"},
+    "secrets": {"SECRET_KEY": "k%40y\n@(exec://id)"},
+    "writable": ["instance", "var/cache"],
+    "static": [
+        {"url": "/static", "path": "shop/static"},
+        {"url": "/assets/v1", "path": "dist", "expires": "7d"},
+    ],
+    "media": [{"url": "/media", "path": "media"}],
+    "max_body_size": "75m",
+    "request_timeout": "2m",
+    "buffer_size": 32768,
+    "workers": {"processes": 4, "threads": 8},
+    "idle": "15m",
+    "health": {"path": "/healthz?full=1", "status": [200, 204], "timeout": "45s"},
+    "release_command": "flask --app shop db upgrade",
+    "release_command_timeout": "1h",
+    "drain_timeout": "90s",
+}
+
+
+def minimal(**changes: Any) -> dict[str, Any]:
+    """Return the shortest description that is valid, with some keys changed."""
+    return {**copy.deepcopy(_MINIMAL), **changes}
+
+
+def full(**changes: Any) -> dict[str, Any]:
+    """Return a description in which no key has its default, with some keys changed."""
+    return {**copy.deepcopy(_FULL), **changes}
+
+
+def complete(app: dict[str, Any]) -> dict[str, Any]:
+    """Return the complete form of a valid app."""
+    return read_apps([app])[0]
+
+
+def mistakes(*apps: Any, search: list[str] | None = None) -> list[str]:
+    """Return the lines that the validation has to say, without its headline."""
+    try:
+        read_apps(list(apps), search)
+    except AppsError as error:
+        return str(error).splitlines()[1:]
+    return []

@@ -1,0 +1,44 @@
+"""Renders the roles' templates as Ansible does, without a host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import lookup_loader
+from ansible.template import Templar
+
+from ansible_collections.emperor.flask.tests.support.apps import COLLECTION, RELEASE
+
+ROLES = COLLECTION / "roles"
+
+
+def role_variables(role: str) -> dict[str, Any]:
+    """Return what the files in defaults/ and vars/ of a role set."""
+    loader = DataLoader()
+    files = (ROLES / role / folder / "main.yml" for folder in ("defaults", "vars"))
+    return {
+        key: value
+        for file in files
+        if file.exists()
+        for key, value in loader.load_from_file(str(file)).items()
+    }
+
+
+def render(role: str, template: str, variables: dict[str, Any] | None = None) -> str:
+    """Return a template of a role, rendered with the role's own variables and some more."""
+    loader = DataLoader()
+    known = {**role_variables(role), **(variables or {})}
+    lookup = lookup_loader.get("template", loader=loader, templar=Templar(loader=loader, variables=known))
+    return lookup.run([str(ROLES / role / "templates" / template)], known)[0]
+
+
+def site(app: dict[str, Any]) -> str:
+    """Return nginx's file of a complete app."""
+    return render("flask_app", "site.conf.j2", {"app": app})
+
+
+def vassal(app: dict[str, Any]) -> str:
+    """Return uWSGI's file of a complete app."""
+    release = {"id": RELEASE, "path": f"{app['root']}/releases/{RELEASE}"}
+    return render("flask_app", "vassal.ini.j2", {"app": app, "release": release})

@@ -1,0 +1,172 @@
+"""Every template against a file that shows what it makes; UPDATE_GOLDEN=1 writes these files anew."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.emperor.flask.tests.support.apps import RELEASE, complete, full, minimal
+from ansible_collections.emperor.flask.tests.support.parsing import read_ini, read_nginx
+from ansible_collections.emperor.flask.tests.support.rendering import ROLES, render, site, vassal
+
+GOLDEN = Path(__file__).parent / "golden"
+HEADER = "Managed by the Ansible collection emperor.flask; changes are overwritten."
+
+
+def nginx(template: str, ipv6: bool = True, **variables: object) -> Callable[[], str]:
+    given = {"__nginx_if_inet6": {"stat": {"exists": ipv6}}, **variables}
+    return lambda: render("nginx", template, given)
+
+
+def uwsgi(template: str, somaxconn: int = 4096, **variables: object) -> Callable[[], str]:
+    given = {"__uwsgi_somaxconn": {"content": base64.b64encode(b"%d\n" % somaxconn).decode()}, **variables}
+    return lambda: render("uwsgi", template, given)
+
+
+BUSY: dict[str, Any] = {
+    "nginx_worker_connections": 16384,
+    "nginx_worker_processes": "1",
+    "nginx_http_port": 8080,
+    "nginx_client_timeout": "5s",
+}
+# Golden file: the template it comes from, and how.
+CASES: dict[str, tuple[str, Callable[[], str]]] = {
+    "nginx/nginx.conf": ("nginx.conf.j2", nginx("nginx.conf.j2")),
+    "nginx/nginx-busy.conf": ("nginx.conf.j2", nginx("nginx.conf.j2", **BUSY)),
+    "nginx/flask-listen": ("flask-listen.j2", nginx("flask-listen.j2")),
+    "nginx/flask-listen-ipv4": ("flask-listen.j2", nginx("flask-listen.j2", ipv6=False)),
+    "nginx/flask-listen-off": ("flask-listen.j2", nginx("flask-listen.j2", nginx_ipv6="off", **BUSY)),
+    "nginx/flask-uwsgi-params": ("flask-uwsgi-params.j2", nginx("flask-uwsgi-params.j2")),
+    "nginx/00-unknown-host.conf": (
+        "flask-apps/00-unknown-host.conf.j2",
+        nginx("flask-apps/00-unknown-host.conf.j2"),
+    ),
+    "nginx/00-unknown-host-ipv4.conf": (
+        "flask-apps/00-unknown-host.conf.j2",
+        nginx("flask-apps/00-unknown-host.conf.j2", ipv6=False),
+    ),
+    "nginx/drop-in.conf": (
+        "nginx.service.d/emperor-flask.conf.j2",
+        nginx("nginx.service.d/emperor-flask.conf.j2"),
+    ),
+    "uwsgi/emperor.ini": ("emperor.ini.j2", uwsgi("emperor.ini.j2")),
+    "uwsgi/emperor-small-kernel.ini": ("emperor.ini.j2", uwsgi("emperor.ini.j2", somaxconn=128)),
+    "uwsgi/flask-emperor.service": ("flask-emperor.service.j2", uwsgi("flask-emperor.service.j2")),
+    "uwsgi/flask-emperor-writable-code.service": (
+        "flask-emperor.service.j2",
+        uwsgi("flask-emperor.service.j2", uwsgi_writable_code=True),
+    ),
+    "uwsgi/flask-emperor-wake.service": (
+        "flask-emperor-wake.service.j2",
+        uwsgi("flask-emperor-wake.service.j2"),
+    ),
+    "uwsgi/flask-emperor.tmpfiles": ("flask-emperor.tmpfiles.j2", uwsgi("flask-emperor.tmpfiles.j2")),
+    "flask_app/site-minimal.conf": ("site.conf.j2", lambda: site(complete(minimal()))),
+    "flask_app/site-full.conf": ("site.conf.j2", lambda: site(complete(full()))),
+    "flask_app/vassal-minimal.ini": ("vassal.ini.j2", lambda: vassal(complete(minimal()))),
+    "flask_app/vassal-full.ini": ("vassal.ini.j2", lambda: vassal(complete(full()))),
+}
+each = pytest.mark.parametrize("name", CASES)
+
+
+@each
+def test_golden(name: str) -> None:
+    made, path = CASES[name][1](), GOLDEN / name
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(made, encoding="utf-8")
+    kept = path.read_text(encoding="utf-8") if path.exists() else ""
+    lines = difflib.unified_diff(
+        kept.splitlines(keepends=True), made.splitlines(keepends=True), f"golden/{name}", "rendered"
+    )
+    diff = "".join(lines)
+    assert not diff, f"\n{diff}\nIf this is meant: UPDATE_GOLDEN=1 pytest tests/templates"
+
+
+def test_no_golden_file_is_left_over() -> None:
+    assert {str(path.relative_to(GOLDEN)) for path in GOLDEN.rglob("*") if path.is_file()} == set(CASES)
+
+
+def test_every_template_has_a_golden_file() -> None:
+    covered = {Path(name).parts[0] + "/" + template for name, (template, _) in CASES.items()}
+    roles = ("nginx", "uwsgi", "flask_app")
+    found = {
+        f"{role}/{path.relative_to(ROLES / role / 'templates')}"
+        for role in roles
+        for path in (ROLES / role / "templates").rglob("*.j2")
+    }
+    assert found == covered
+
+
+@each
+def test_the_first_two_lines_say_whose_file_it_is(name: str) -> None:
+    role = Path(name).parts[0]
+    first, second = CASES[name][1]().splitlines()[:2]
+    sign = ";" if name.endswith(".ini") else "#"
+    assert first == f"{sign} {HEADER}"
+    assert re.match(rf"{sign} Role {role}\b", second)
+    if role == "flask_app":
+        assert ", app shop" in second
+
+
+@each
+def test_the_same_input_gives_the_same_bytes_without_a_date(name: str) -> None:
+    make = CASES[name][1]
+    made = make()
+    assert made == make()
+    assert made.endswith("\n")
+    assert not made.endswith("\n\n")
+    assert not re.search(r"\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|[ \t]$", made, re.MULTILINE)
+
+
+@each
+def test_nginx_and_uwsgi_can_read_it(name: str) -> None:
+    made = CASES[name][1]()
+    if name.endswith(".ini"):
+        assert ("strict", "true") in read_ini(made)
+    elif name.startswith("flask_app/") or (name.endswith(".conf") and "drop-in" not in name):
+        assert read_nginx(made)
+
+
+@pytest.mark.parametrize("file", ["vassal", "wake"])
+def test_programs_say_whose_they_are_too(file: str) -> None:
+    shebang, first, second = (ROLES / "uwsgi/files" / file).read_text().splitlines()[:3]
+    assert shebang.startswith("#!/")
+    assert (first, second) == (f"# {HEADER}", "# Role uwsgi")
+
+
+def test_no_secret_and_no_environment_is_in_any_file_of_an_app() -> None:
+    app = complete(full())
+    for value in (*app["environment"].values(), *app["secrets"].values()):
+        assert value not in site(app).replace("0.5", "") + vassal(app)
+
+
+def test_a_vassal_names_everything_by_its_release() -> None:
+    """Else a release could not live beside another."""
+    folder = f"/srv/apps/shop/releases/{RELEASE}"
+    values = dict(read_ini(vassal(complete(full()))))
+    assert (values["chdir"], values["virtualenv"], values["envdir"]) == (
+        f"{folder}/src",
+        f"{folder}/venv",
+        f"{folder}/env",
+    )
+    assert values["wsgi-file"] == f"{folder}/src/web/wsgi.py"
+    assert values["stats-server"] == f"/srv/apps/shop/run/{RELEASE}.stats"
+    assert values["add-header"] == f"X-Emperor-Release: {RELEASE}"
+    assert not {"socket", "uid", "gid", "env"} & values.keys()
+
+
+def test_time_limits_end_from_the_inside_out() -> None:
+    """The app's own limit first, then nginx's, then the emperor's patience, then systemd's."""
+    app = complete(full(request_timeout="5m"))
+    harakiri = int(dict(read_ini(vassal(app)))["harakiri"])
+    read_timeout = int(re.findall(r"uwsgi_read_timeout (\d+)s", site(app))[0])
+    emperor = int(dict(read_ini(CASES["uwsgi/emperor.ini"][1]()))["emperor-curse-tolerance"])
+    assert harakiri < read_timeout < emperor

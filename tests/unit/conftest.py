@@ -1,0 +1,53 @@
+"""A host in a temporary directory, on which everybody is everything."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.emperor.flask.plugins.module_utils import layout
+from ansible_collections.emperor.flask.plugins.modules import app_directories
+from ansible_collections.emperor.flask.tests.support.hosts import Accounts, Host
+from ansible_collections.emperor.flask.tests.support.servers import FakeEmperor, serve
+
+
+@pytest.fixture
+def accounts(monkeypatch: pytest.MonkeyPatch) -> Accounts:
+    """Let every account be ours, so that the tests need no root."""
+    me, ours = pwd.getpwuid(os.getuid()), grp.getgrgid(os.getgid())
+    given: dict[Path, tuple[int, int]] = {}
+
+    def lchown(path: os.PathLike[str], uid: int, gid: int) -> None:
+        given[Path(path)] = (uid, gid)
+
+    monkeypatch.setattr(pwd, "getpwnam", lambda _name: me)
+    monkeypatch.setattr(grp, "getgrnam", lambda _name: ours)
+    monkeypatch.setattr(os, "lchown", lchown)
+    return Accounts(given)
+
+
+@pytest.fixture
+def host(short_tmp: Path, monkeypatch: pytest.MonkeyPatch, accounts: Accounts) -> Host:
+    """Move the layout below a temporary directory."""
+    made = Host(short_tmp / "apps", short_tmp / "vassals", short_tmp / "sockets", short_tmp / "stats")
+    for folder in (made.apps, made.vassals, made.sockets):
+        folder.mkdir()
+    monkeypatch.setattr(layout, "APPS_ROOT", made.apps)
+    monkeypatch.setattr(app_directories, "APPS_ROOT", made.apps)
+    monkeypatch.setattr(layout, "VASSALS", made.vassals)
+    monkeypatch.setattr(layout, "SOCKETS", made.sockets)
+    monkeypatch.setattr(layout, "EMPEROR_STATS", made.stats)
+    return made
+
+
+@pytest.fixture
+def emperor(host: Host) -> Iterator[FakeEmperor]:
+    """Something that binds sockets and tells statistics on that host."""
+    fake = FakeEmperor(host.vassals, host.sockets)
+    with serve(host.stats, fake.answer):
+        yield fake

@@ -1,0 +1,178 @@
+"""The emperor's directory and statistics, against something that behaves like it."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.emperor.flask.plugins.module_utils import emperor as tested
+from ansible_collections.emperor.flask.tests.support.hosts import Host
+from ansible_collections.emperor.flask.tests.support.servers import FakeEmperor, serve
+
+RELEASE = "0123456789ab"
+VASSAL = f"shop.{RELEASE}"
+ME = getpass.getuser()
+
+
+@pytest.fixture
+def release(host: Host) -> Path:
+    folder = host.apps / "shop/releases" / RELEASE
+    folder.mkdir(parents=True)
+    (folder / "vassal.ini").touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("last", "following"),
+    [
+        (None, VASSAL),
+        (VASSAL, f"{VASSAL}-2"),
+        (f"{VASSAL}-2", f"{VASSAL}-3"),
+        (f"{VASSAL}-9", f"{VASSAL}-10"),
+        ("garbage", VASSAL),
+    ],
+)
+def test_a_name_is_never_used_again(last: str | None, following: str) -> None:
+    assert tested.next_vassal("shop", RELEASE, last) == following
+
+
+def test_a_start_links_the_vassal_and_the_socket_and_a_second_one_changes_nothing(
+    host: Host, emperor: FakeEmperor, release: Path
+) -> None:
+    assert tested.start(VASSAL, release, ME, timeout=2)
+    assert (host.vassals / f"{VASSAL}.ini").resolve() == (release / "vassal.ini").resolve()
+    assert (release / "uwsgi.sock").resolve().is_socket()
+    assert tested.vassal_of_release(release) == VASSAL
+    assert not tested.start(VASSAL, release, ME, timeout=2)
+    assert [path.name for path in host.vassals.iterdir()] == [f"{VASSAL}.ini"]
+
+
+def test_a_release_that_never_started_has_no_vassal(release: Path) -> None:
+    assert tested.vassal_of_release(release) is None
+
+
+def test_a_socket_that_nobody_binds_is_reported(emperor: FakeEmperor, release: Path) -> None:
+    emperor.binds = False
+    with pytest.raises(tested.EmperorError, match=f"^the emperor bound no socket for {VASSAL} .*journalctl"):
+        tested.start(VASSAL, release, ME, timeout=0.2)
+    assert emperor.scans >= 2
+
+
+def test_an_emperor_that_is_not_there_is_reported(release: Path) -> None:
+    with pytest.raises(
+        tested.EmperorError, match=r"^the emperor does not answer .*systemctl status flask-emperor$"
+    ):
+        tested.start(VASSAL, release, ME, timeout=0.2)
+
+
+def test_an_emperor_that_talks_nonsense_is_reported(host: Host) -> None:
+    with (
+        serve(host.stats, lambda connection: connection.sendall(b"{")),
+        pytest.raises(tested.EmperorError, match="does not answer"),
+    ):
+        tested.scan()
+
+
+def test_a_stop_waits_for_the_end_and_takes_the_socket_along(
+    host: Host, emperor: FakeEmperor, release: Path
+) -> None:
+    neighbours = [f"{VASSAL}-2", f"shop2.{RELEASE}"]
+    for name in (VASSAL, *neighbours):
+        tested.start(name, release, ME, timeout=2)
+    emperor.grace = 3
+    tested.scan()
+    before = emperor.scans
+    assert tested.stop(VASSAL, timeout=2)
+    assert emperor.scans - before == 4
+    assert sorted(path.stem for path in host.vassals.iterdir()) == neighbours
+    assert sorted(path.stem for path in host.sockets.iterdir()) == neighbours
+    assert not tested.stop(VASSAL, timeout=2)
+
+
+def test_a_socket_left_over_from_a_crash_goes_too(host: Host, emperor: FakeEmperor) -> None:
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(host.sockets / f"{VASSAL}.socket"))
+    assert tested.stop(VASSAL, timeout=2)
+    assert list(host.sockets.iterdir()) == []
+
+
+def test_statistics_go_with_the_last_vassal_of_their_release(
+    host: Host, emperor: FakeEmperor, release: Path
+) -> None:
+    statistics = host.apps / "shop/run" / f"{RELEASE}.stats"
+    statistics.parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(statistics))
+    for name in (VASSAL, f"{VASSAL}-2"):
+        tested.start(name, release, ME, timeout=2)
+    tested.stop(VASSAL, timeout=2)
+    assert statistics.exists()
+    tested.stop(f"{VASSAL}-2", timeout=2)
+    assert not statistics.exists()
+
+
+def test_a_vassal_that_does_not_end_is_reported_and_keeps_its_socket(
+    host: Host, emperor: FakeEmperor, release: Path
+) -> None:
+    tested.start(VASSAL, release, ME, timeout=2)
+    emperor.grace = -1
+    tested.scan()
+    with pytest.raises(tested.EmperorError, match=f"^vassal {VASSAL} did not end within"):
+        tested.stop(VASSAL, timeout=0.2)
+    assert (host.sockets / f"{VASSAL}.socket").exists()
+
+
+IDLE = {"status": "idle", "cores": [{"in_request": 0}]}
+BUSY = {"status": "busy", "cores": [{"in_request": 1}]}
+THREAD = {"status": "idle", "cores": [{"in_request": 0}, {"in_request": 1}]}
+
+
+class Statistics:
+    """A vassal's statistics: these in turn, the last one for ever."""
+
+    def __init__(self, states: list[dict[str, Any]]) -> None:
+        self.states = states
+        self.asked = 0
+
+    def answer(self, connection: socket.socket) -> None:
+        state = self.states[min(self.asked, len(self.states) - 1)]
+        self.asked += 1
+        connection.sendall(json.dumps(state).encode())
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pause a hundredth of the usual time between two looks."""
+    monkeypatch.setattr(tested, "sleep", lambda seconds: time.sleep(seconds / 100))
+
+
+@pytest.mark.parametrize(
+    ("states", "asked"),
+    [
+        ([{"workers": [IDLE, IDLE]}], 2),
+        ([{"workers": [IDLE, BUSY]}, {"workers": [IDLE]}], 3),
+        ([{"workers": [THREAD]}, {"workers": [IDLE]}], 3),
+        ([{"workers": [IDLE], "listen_queue": 1}, {"workers": [IDLE], "listen_queue": 0}], 3),
+        ([{"workers": [IDLE]}, {"workers": [BUSY]}, {"workers": [IDLE]}], 4),
+    ],
+)
+def test_calm_is_two_looks_without_work(short_tmp: Path, states: list[dict[str, Any]], asked: int) -> None:
+    statistics = Statistics(states)
+    with serve(short_tmp / "s", statistics.answer):
+        assert tested.wait_idle(short_tmp / "s", timeout=5)
+    assert statistics.asked == asked
+
+
+def test_endless_work_ends_the_wait(short_tmp: Path) -> None:
+    with serve(short_tmp / "s", Statistics([{"workers": [BUSY]}]).answer):
+        assert not tested.wait_idle(short_tmp / "s", timeout=0.1)
+
+
+def test_a_vassal_that_is_not_running_is_calm(short_tmp: Path) -> None:
+    assert tested.wait_idle(short_tmp / "none", timeout=0)

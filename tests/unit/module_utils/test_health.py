@@ -1,0 +1,111 @@
+"""The check of a release, with a clock of its own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from ansible_collections.emperor.flask.plugins.module_utils import health
+from ansible_collections.emperor.flask.plugins.module_utils.uwsgi_client import Answer
+
+
+def answer(status: int = 200, release: str | None = "new") -> Answer:
+    return Answer(status, {} if release is None else {"x-emperor-release": release}, b"")
+
+
+class Clock:
+    """A time that passes only in questions and pauses."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.pauses: list[float] = []
+        self.patience: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+    def asker(self, *answers: Answer | Exception, takes: float = 1) -> Callable[[float], Answer]:
+        """Give these answers in turn, the last one for ever, each after some seconds."""
+        given = itertools.chain(answers, itertools.repeat(answers[-1]))
+
+        def ask(patience: float) -> Answer:
+            self.patience.append(patience)
+            self.now += takes
+            found = next(given)
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        return ask
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(health, "monotonic", lambda: made.now)
+    monkeypatch.setattr(health, "sleep", made.sleep)
+    return made
+
+
+def test_three_good_answers_in_a_row_suffice_without_a_pause(clock: Clock) -> None:
+    assert health.check(clock.asker(answer()), "new", [], 30) == health.Verdict("", 3, 3)
+    assert clock.pauses == []
+
+
+def test_no_question_may_take_longer_than_is_left(clock: Clock) -> None:
+    health.check(clock.asker(OSError("refused"), takes=4), "new", [], 10)
+    assert [round(seconds, 1) for seconds in clock.patience] == [10, 5.7, 1.4]
+
+
+def test_a_bad_answer_begins_the_row_anew(clock: Clock) -> None:
+    ask = clock.asker(answer(), answer(), answer(500), answer(), answer(), OSError("refused"), answer())
+    verdict = health.check(ask, "new", [], 30)
+    # The refused one was no answer.
+    assert (verdict.cause, verdict.answers) == ("", 8)
+    assert clock.pauses == [0.3, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("given", "cause"),
+    [
+        (answer(500), "answered 500, expected 200 to 399"),
+        (answer(400), "answered 400, expected 200 to 399"),
+        (answer(199), "answered 199, expected 200 to 399"),
+        (answer(200, "old"), "answered by release old"),
+        (answer(200, None), "answered by release unknown"),
+        (answer(500, "old"), "answered by release old"),
+        (FileNotFoundError("no socket"), "no answer (no socket)"),
+        (ValueError("no HTTP answer"), "no answer (no HTTP answer)"),
+    ],
+)
+def test_the_last_flaw_is_the_cause(clock: Clock, given: Answer | Exception, cause: str) -> None:
+    assert health.check(clock.asker(answer(503), given), "new", [], 5).cause == cause
+
+
+@pytest.mark.parametrize(
+    ("status", "statuses", "cause"),
+    [
+        (204, [], ""),
+        (399, [], ""),
+        (401, [401], ""),
+        (200, [204], "answered 200, expected 204"),
+        (200, [401, 403], "answered 200, expected 401 or 403"),
+    ],
+)
+def test_a_status_is_what_the_app_says_is_healthy(status: int, statuses: list[int], cause: str) -> None:
+    assert health.flaw(answer(status), "new", statuses) == cause
+
+
+def test_the_time_ends_an_endless_change_of_good_and_bad(clock: Clock) -> None:
+    verdict = health.check(clock.asker(*[answer(), answer(), answer(502)] * 9), "new", [], 10)
+    assert verdict.cause
+    assert 10 < verdict.seconds <= 12
+
+
+def test_a_slow_good_answer_is_not_enough_when_the_time_is_over(clock: Clock) -> None:
+    assert health.check(clock.asker(answer()), "new", [], 0) == health.Verdict(
+        "too few good answers in time", 1, 1
+    )

@@ -1,0 +1,75 @@
+"""Where everything is, and whose it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.emperor.flask.plugins.module_utils import layout
+from ansible_collections.emperor.flask.plugins.module_utils.layout import (
+    SOCKETS,
+    VASSAL_NAME,
+    AppLayout,
+    traces_of,
+    vassals_of,
+)
+
+
+def test_a_socket_path_fits_for_the_longest_name() -> None:
+    longest = f"{'a' * 23}.{'0' * 12}-99999.socket"
+    assert VASSAL_NAME.fullmatch(longest.removesuffix(".socket"))
+    assert len(str(SOCKETS / longest)) <= 107
+
+
+def test_directories_come_parents_first_and_close_what_is_not_for_all() -> None:
+    found = AppLayout("shop").directories(["instance", "var/cache"], ["media/pictures"])
+    base = "/srv/apps"
+    assert [(str(one.path.relative_to(base)), one.owner, one.group, oct(one.mode)) for one in found] == [
+        ("shop", "root", "root", "0o751"),
+        ("shop/releases", "root", "root", "0o751"),
+        ("shop/venvs", "root", "root", "0o751"),
+        ("shop/shared", "root", "root", "0o751"),
+        ("shop/run", "app-shop", "app-shop", "0o700"),
+        ("shop/shared/instance", "app-shop", "app-shop", "0o700"),
+        ("shop/shared/var", "root", "root", "0o751"),
+        ("shop/shared/var/cache", "app-shop", "app-shop", "0o700"),
+        ("shop/shared/media", "root", "root", "0o751"),
+        ("shop/shared/media/pictures", "app-shop", "www-data", "0o2750"),
+    ]  # fmt: skip
+
+
+def test_vassals_of_an_app_are_not_those_of_a_neighbour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "VASSALS", tmp_path)
+    monkeypatch.setattr(layout, "SOCKETS", tmp_path)
+    mine = ["web.0123456789ab", "web.0123456789ab-2"]
+    others = [
+        "web2.0123456789ab",
+        "we.0123456789ab",
+        "web-x.0123456789ab",
+        "web",
+        "web.x",
+        "web.0123456789ab-02",
+    ]
+    for name in (*mine, *others):
+        (tmp_path / f"{name}.ini").symlink_to("/nowhere")
+    (tmp_path / "web.0123456789ab.tmp").touch()
+    for name in ("web.ffffffffffff", "web2.ffffffffffff"):
+        (tmp_path / f"{name}.socket").touch()
+    assert vassals_of("web") == mine
+    assert traces_of("web") == [*mine, "web.ffffffffffff"]
+
+
+def test_a_bare_host_has_no_vassals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "VASSALS", tmp_path / "none")
+    monkeypatch.setattr(layout, "SOCKETS", tmp_path / "none")
+    assert traces_of("web") == []
+
+
+@pytest.mark.parametrize(
+    "name", ["web.0123", "web.0123456789ab-0", "web.0123456789ab:1", ".0123456789ab", "web.0123456789AB"]
+)
+def test_no_other_name_is_a_vassal(name: str) -> None:
+    assert VASSAL_NAME.fullmatch(name) is None

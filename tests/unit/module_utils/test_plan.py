@@ -1,0 +1,226 @@
+"""What an app needs, from what is on the host."""
+
+from __future__ import annotations
+
+import json
+import pwd
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.emperor.flask.plugins.module_utils import emperor, plan
+from ansible_collections.emperor.flask.plugins.module_utils.digests import release_id
+from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.plan import AppPlan, as_dicts, describe, plan_app
+from ansible_collections.emperor.flask.tests.support.hosts import Host
+
+APP: dict[str, Any] = {
+    "name": "shop",
+    "writable": ["instance"],
+    "media": [{"path": "media"}],
+    "secrets": "1f",
+}
+ID = release_id(APP, "rev", "py")
+VASSAL = f"shop.{ID}"
+
+
+class Served:
+    """The app as a finished deployment leaves it."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.layout = AppLayout("shop")
+        for entry in self.layout.directories(["instance"], ["media"]):
+            entry.path.mkdir()
+            entry.path.chmod(entry.mode)
+        self.release = self.layout.release(ID)
+        self.release.mkdir()
+        parts = plan_app(APP, "rev", "py").parts
+        (self.release / "release.json").write_text(json.dumps({"revision": "rev", "parts": parts}))
+        (self.release / "vassal.ini").touch()
+        (self.release / "uwsgi.sock").symlink_to(emperor.socket_of(VASSAL))
+        self.link = host.vassals / f"{VASSAL}.ini"
+        self.link.symlink_to(self.release / "vassal.ini")
+        self.bind(VASSAL)
+        self.layout.current.symlink_to(f"releases/{ID}")
+
+    def bind(self, vassal: str) -> None:
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(str(emperor.socket_of(vassal)))
+
+
+@pytest.fixture
+def served(host: Host) -> Served:
+    return Served(host)
+
+
+def planned(revision: str | None = "rev", interpreter: str = "py", **changes: Any) -> AppPlan:
+    return plan_app({**APP, **changes}, revision, interpreter)
+
+
+def test_an_app_that_is_not_there_is_created(host: Host) -> None:
+    found = planned()
+    assert (found.action, found.reasons) == ("create", ["not on this host yet"])
+    assert (found.id, found.served, found.built, found.vassal) == (ID, None, False, VASSAL)
+    assert found.path == str(host.apps / "shop/releases" / ID)
+    assert found.parts.keys() == APP.keys()
+
+
+def test_what_is_as_it_should_be_is_unchanged(served: Served) -> None:
+    found = planned()
+    assert (found.action, found.reasons) == ("unchanged", [])
+    assert (found.built, found.served, found.vassal) == (True, ID, VASSAL)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        ({"revision": "rev2"}, "changed: source"),
+        ({"secrets": "2e"}, "changed: secrets"),
+        ({"revision": "rev2", "secrets": "2e", "writable": []}, "changed: source, secrets, writable"),
+        ({"idle": 5}, "changed: idle"),
+        ({"interpreter": "py3"}, "changed: Python or the recipe"),
+        ({"revision": None}, "changed: source"),
+    ],
+)
+def test_another_release_is_deployed_and_the_reason_named(
+    served: Served, wanted: dict[str, Any], reason: str
+) -> None:
+    found = planned(**wanted)
+    assert (found.action, found.reasons) == ("deploy", [reason])
+    assert (found.served, found.built) == (ID, False)
+    assert found.id != ID
+
+
+@pytest.mark.parametrize("manifest", ["", "{", None])
+def test_a_served_release_without_manifest_is_replaced(served: Served, manifest: str | None) -> None:
+    path = served.release / "release.json"
+    path.unlink() if manifest is None else path.write_text(manifest)
+    assert planned("rev2").reasons == [f"release {ID} has no readable release.json"]
+
+
+def test_a_revision_that_nobody_can_ask_for_yet_is_unknown(host: Host) -> None:
+    found = planned(None)
+    assert (found.action, found.id, found.revision) == ("create", "unknown", "unknown")
+
+
+def test_a_release_that_was_built_before_needs_no_build_but_a_new_vassal(served: Served) -> None:
+    served.layout.current.unlink()
+    served.layout.current.symlink_to("releases/000000000000")
+    assert (planned().action, planned().built, planned().vassal) == ("deploy", True, VASSAL)
+    served.link.unlink()
+    assert (planned().built, planned().vassal) == (True, f"{VASSAL}-2")
+
+
+def drift_mode(served: Served) -> str:
+    served.layout.root.chmod(0o755)
+    return f"{served.layout.root} has another owner or mode than it must have"
+
+
+def drift_directory(served: Served) -> str:
+    (served.layout.shared / "media").rmdir()
+    return f"{served.layout.shared}/media has another owner or mode than it must have"
+
+
+def drift_link(served: Served) -> str:
+    served.link.unlink()
+    return f"vassal {VASSAL} is missing or changed"
+
+
+def drift_target(served: Served) -> str:
+    served.link.unlink()
+    served.link.symlink_to("/etc/passwd")
+    return f"vassal {VASSAL} is missing or changed"
+
+
+def drift_socket(served: Served) -> str:
+    emperor.socket_of(VASSAL).unlink()
+    return f"vassal {VASSAL} has no socket"
+
+
+def drift_no_vassal(served: Served) -> str:
+    (served.release / "uwsgi.sock").unlink()
+    emperor.socket_of(VASSAL).unlink()
+    served.link.unlink()
+    return "the release has no vassal"
+
+
+def drift_leftover(served: Served) -> str:
+    (served.host.vassals / "shop.000000000000.ini").symlink_to("/nowhere")
+    return "vassal shop.000000000000 is left over"
+
+
+def drift_leftover_socket(served: Served) -> str:
+    served.bind("shop.000000000000")
+    return "vassal shop.000000000000 is left over"
+
+
+def drift_unfinished(served: Served) -> str:
+    (served.layout.releases / "000000000000.tmp").mkdir()
+    return "000000000000.tmp is unfinished"
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [
+        drift_mode, drift_directory, drift_link, drift_target, drift_socket, drift_no_vassal, drift_leftover,
+        drift_leftover_socket, drift_unfinished,
+    ],
+)  # fmt: skip
+def test_a_drift_is_repaired_and_named(served: Served, drift: Callable[[Served], str]) -> None:
+    reason = drift(served)
+    found = planned()
+    assert (found.action, found.reasons) == ("repair", [reason])
+
+
+def test_a_vassal_that_lost_its_link_gets_a_new_name(served: Served) -> None:
+    drift_link(served)
+    assert planned().vassal == f"{VASSAL}-2"
+
+
+def test_a_link_of_somebody_else_is_a_drift(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "user_id", lambda _name: 4_000_000)
+    assert planned().reasons == [f"vassal {VASSAL} is missing or changed"]
+
+
+def test_a_missing_user_is_a_drift(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    me = pwd.getpwnam("root")
+
+    def getpwnam(name: str) -> pwd.struct_passwd:
+        if name == "app-shop":
+            raise KeyError(name)
+        return me
+
+    monkeypatch.setattr(pwd, "getpwnam", getpwnam)
+    assert planned().reasons[0] == "user app-shop is missing"
+
+
+def test_the_vassal_of_a_neighbour_is_none_of_ours(served: Served) -> None:
+    (served.host.vassals / f"shop2.{ID}.ini").symlink_to("/nowhere")
+    (served.host.vassals / f"shop-2.{ID}.ini").symlink_to("/nowhere")
+    assert planned().action == "unchanged"
+
+
+def test_planning_changes_nothing(served: Served) -> None:
+    def state() -> list[tuple[Path, int]]:
+        return [(path, path.lstat().st_mtime_ns) for path in sorted(served.host.apps.parent.rglob("*"))]
+
+    drift_mode(served)
+    before = state()
+    planned("rev2")
+    planned()
+    assert state() == before
+
+
+def test_the_diff_names_each_app_that_differs(served: Served) -> None:
+    other = plan_app({**APP, "name": "blog"}, "rev", "py")
+    before, after = describe([planned(), other, planned("rev2")])
+    assert before == f"blog: release none\nshop: release {ID}\n"
+    assert after == (
+        f"blog: release {other.id}, create (not on this host yet)\n"
+        f"shop: release {planned('rev2').id}, deploy (changed: source)\n"
+    )
+    assert as_dicts([other])[0]["action"] == "create"

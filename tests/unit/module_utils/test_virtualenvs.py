@@ -1,0 +1,175 @@
+"""What goes into a virtualenv, its name, and how it is built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import (
+    CANDIDATES,
+    RequirementsError,
+    build_commands,
+    find_requirements,
+    virtualenv_id,
+)
+
+UV, TARGET = Path("/opt/uv"), Path("/v")
+VENV = ["/opt/uv", "venv", "--allow-existing", "--python", "/usr/bin/python3", "/v"]
+INSTALL = ["/opt/uv", "pip", "install", "--compile-bytecode", "--python", "/v/bin/python"]
+
+
+def write(root: Path, **contents: str) -> None:
+    for name, text in contents.items():
+        path = root / name.replace("__", "/").replace("_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def name(
+    root: Path, requirements: str | None = "requirements.txt", installer: str = "uv", python: str = "3.11"
+) -> str:
+    return virtualenv_id(root, root / requirements if requirements else None, installer, python)
+
+
+@pytest.mark.parametrize("index", range(len(CANDIDATES)))
+def test_the_file_that_says_most_is_taken(tmp_path: Path, index: int) -> None:
+    for candidate in CANDIDATES[index:]:
+        (tmp_path / candidate).touch()
+    assert find_requirements(tmp_path, None, "uv") == tmp_path / CANDIDATES[index]
+
+
+def test_a_named_file_wins_and_must_exist(tmp_path: Path) -> None:
+    write(tmp_path, uv_lock="", reqs__prod_txt="")
+    assert find_requirements(tmp_path, "reqs/prod.txt", "uv") == tmp_path / "reqs/prod.txt"
+    with pytest.raises(RequirementsError, match=r"^requirements reqs/dev.txt does not exist in the source$"):
+        find_requirements(tmp_path, "reqs/dev.txt", "uv")
+
+
+def test_an_app_may_need_nothing(tmp_path: Path) -> None:
+    assert find_requirements(tmp_path, None, "uv") is None
+    assert find_requirements(tmp_path, None, "pip") is None
+    assert build_commands(TARGET, None, "uv", UV, tmp_path) == [VENV]
+    assert build_commands(TARGET, None, "pip", UV, tmp_path) == [["/usr/bin/python3", "-m", "venv", "/v"]]
+
+
+def test_pip_reads_requirements_only(tmp_path: Path) -> None:
+    write(tmp_path, uv_lock="")
+    with pytest.raises(RequirementsError, match=r"^installer pip cannot read uv.lock; use uv, or add"):
+        find_requirements(tmp_path, None, "pip")
+    write(tmp_path, requirements_txt="")
+    assert find_requirements(tmp_path, None, "pip") == tmp_path / "requirements.txt"
+
+
+def test_the_same_requirements_share_one_virtualenv(tmp_path: Path) -> None:
+    for app in ("a", "b"):
+        write(tmp_path / app, requirements_txt="flask==3.1\n", app_py=app)
+    assert name(tmp_path / "a") == name(tmp_path / "b")
+
+
+def test_whatever_counts_names_another_virtualenv(tmp_path: Path) -> None:
+    write(tmp_path, requirements_txt="flask\n", other_txt="flask\n")
+    names = {
+        name(tmp_path),
+        name(tmp_path, installer="pip"),
+        name(tmp_path, python="3.13"),
+        name(tmp_path, "other.txt"),
+        name(tmp_path, None),
+    }
+    write(tmp_path, requirements_txt="flask>3\n")
+    assert len(names | {name(tmp_path)}) == 6
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-r base.txt", "  -r base.txt", "--requirement base.txt", "--requirement=base.txt", "-c base.txt",
+        "--constraint=base.txt", "-r ../reqs/base.txt", "-rbase.txt", "-r base.txt # all", "-r between.txt",
+    ],
+)  # fmt: skip
+def test_an_included_file_counts(tmp_path: Path, line: str) -> None:
+    write(tmp_path, reqs__all_txt=f"flask\n{line}\n", reqs__base_txt="a\n", reqs__between_txt="-r base.txt\n")
+    before = name(tmp_path, "reqs/all.txt")
+    write(tmp_path, reqs__base_txt="b\n")
+    assert name(tmp_path, "reqs/all.txt") != before
+
+
+def test_a_comment_includes_nothing(tmp_path: Path) -> None:
+    write(tmp_path, requirements_txt="# -r base.txt\nflask-r base\n")
+    assert len(name(tmp_path)) == 12
+
+
+def test_files_that_include_each_other_come_to_an_end(tmp_path: Path) -> None:
+    write(tmp_path, requirements_txt="-r b.txt\n", b_txt="-r requirements.txt\n")
+    assert len(name(tmp_path)) == 12
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("-r ../../etc/passwd", "is outside the source"),
+        ("-r /etc/passwd", "is outside the source"),
+        ("-r gone.txt", "gone.txt does not exist in the source"),
+    ],
+)
+def test_an_included_file_must_be_there_and_inside(tmp_path: Path, line: str, message: str) -> None:
+    write(tmp_path, app__requirements_txt=line)
+    with pytest.raises(RequirementsError, match=message):
+        name(tmp_path / "app")
+
+
+def test_a_lock_counts_with_its_project(tmp_path: Path) -> None:
+    write(tmp_path, uv_lock="1", pyproject_toml="a")
+    before = name(tmp_path, "uv.lock")
+    write(tmp_path, pyproject_toml="b")
+    assert name(tmp_path, "uv.lock") != before
+
+
+def test_a_lock_without_its_project_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, uv_lock="1")
+    with pytest.raises(RequirementsError, match=r"pyproject.toml"):
+        name(tmp_path, "uv.lock")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(RequirementsError, match=r"requirements\.txt"):
+        name(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["pylock.toml", "pyproject.toml", "requirements.txt"])
+def test_uv_installs_from_the_file(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).write_text("flask\n")
+    preview = ["--preview-features", "pylock"] if file == "pylock.toml" else []
+    given = [*preview, "--requirement", str(tmp_path / file)]
+    assert build_commands(TARGET, tmp_path / file, "uv", UV, tmp_path) == [VENV, [*INSTALL, *given]]
+
+
+def test_pip_installs_from_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("flask --hash=sha256:0\n")
+    assert build_commands(TARGET, file, "pip", UV, tmp_path)[1] == [
+        "/v/bin/python", "-m", "pip", "install", "--no-input", "--requirement", str(file),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["flask --hash=sha256:0", "flask \\\n    --hash sha512:0"])
+def test_one_hash_obliges_all(tmp_path: Path, text: str) -> None:
+    (tmp_path / "requirements.txt").write_text(f"{text}\nclick\n")
+    assert "--require-hashes" in build_commands(TARGET, tmp_path / "requirements.txt", "uv", UV, tmp_path)[1]
+
+
+def test_a_hash_in_an_included_file_obliges_all_too(tmp_path: Path) -> None:
+    write(tmp_path, requirements_txt="-r locked.txt\nclick\n", locked_txt="flask --hash=sha256:0\n")
+    assert "--require-hashes" in build_commands(TARGET, tmp_path / "requirements.txt", "uv", UV, tmp_path)[1]
+
+
+def test_a_lock_is_exported_as_it_is_and_installed(tmp_path: Path) -> None:
+    (tmp_path / "uv.lock").touch()
+    venv, export, install = build_commands(TARGET, tmp_path / "uv.lock", "uv", UV, tmp_path / "scratch")
+    exported = str(tmp_path / "scratch/requirements.txt")
+    assert venv == VENV
+    assert export[:2] == ["/opt/uv", "export"]
+    assert {"--frozen", "--no-dev", "--no-emit-project"} <= set(export)
+    assert export[-2:] == ["--output-file", exported]
+    assert install == [*INSTALL, "--requirement", exported]

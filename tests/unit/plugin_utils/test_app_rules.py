@@ -1,0 +1,216 @@
+"""What an app may say, value by value."""
+
+# ruff: noqa: E501 - one case, one line
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.emperor.flask.tests.support.apps import complete, minimal, mistakes
+
+SHA = "sha256:" + "0" * 64
+REST = "give a path below its root, without '..'"
+CHARACTERS = "use letters, digits, '.', '_', '-', '@', '+' and '/'"
+NAME_RULE = "use a-z, 0-9 and '-', at most 23 characters"
+ENV_RULE = "use A-Z, 0-9 and '_', none of UWSGI_*, LD_*"
+
+
+def git(**changes: Any) -> dict[str, Any]:
+    return {"source": {"git": "https://git.example.org/a.git", **changes}}
+
+
+def archive(address: str, **changes: Any) -> dict[str, Any]:
+    return {"source": {"archive": address, **changes}}
+
+
+def static(url: str = "/static", path: str = "static", **more: Any) -> dict[str, Any]:
+    return {"static": [{"url": url, "path": path, **more}]}
+
+
+REFUSED = [
+    # name
+    ({"name": "My App"}, f"name: app 'My App': {NAME_RULE}"),
+    ({"name": "my app"}, f"name: app 'my app': {NAME_RULE}"),
+    ({"name": ""}, f"name: app '': {NAME_RULE}"),
+    ({"name": "1shop"}, f"name: app '1shop': {NAME_RULE}"),
+    ({"name": "-shop"}, f"name: app '-shop': {NAME_RULE}"),
+    ({"name": "shop_2"}, f"name: app 'shop_2': {NAME_RULE}"),
+    ({"name": "shöp"}, f"name: app 'shöp': {NAME_RULE}"),
+    ({"name": "a" * 24}, f"name: app '{'a' * 24}': {NAME_RULE}"),
+    # source
+    ({"source": {}}, "source: give exactly one of path, git and archive; found: none"),
+    ({"source": {"path": "a", "git": "/b"}}, "source: give exactly one of path, git and archive; found: path and git"),
+    ({"source": {"path": ""}}, "source.path: is empty or contains a control character"),
+    ({"source": {"path": "a\nb"}}, "source.path: is empty or contains a control character"),
+    ({"source": {"path": "a", "version": "v1"}}, "source.version: goes with git only; this source is a path"),
+    ({"source": {"path": "a", "checksum": SHA}}, "source.checksum: goes with archive only; this source is a path"),
+    ({"source": {"git": "shop"}}, "source.git: 'shop' is no address of a git repository; try https://…"),
+    ({"source": {"git": "--upload-pack=x"}}, "source.git: '--upload-pack=x' is no address of a git repository; try https://…"),
+    ({"source": {"git": "ext::sh -c id"}}, "source.git: 'ext::sh -c id' is no address of a git repository; try https://…"),
+    (git(version="-x"), "source.version: '-x' is not a branch, a tag or a commit id"),
+    (git(version="a..b"), "source.version: 'a..b' is not a branch, a tag or a commit id"),
+    (git(version="a b"), "source.version: 'a b' is not a branch, a tag or a commit id"),
+    (git(checksum=SHA), "source.checksum: goes with archive only; this source is a git"),
+    (archive("https://a.test/a.zip"), "source.checksum: is missing; an archive from an address needs sha256:<64 hex digits>"),
+    (archive("a.zip", checksum="md5:0"), "source.checksum: must be 'sha256:' and 64 hex digits; sha256sum prints them"),
+    (archive("http://a.test/a.zip", checksum=SHA), "source.archive: 'http://a.test/a.zip' is not https"),
+    # wsgi
+    ({"wsgi": "shop"}, "wsgi: 'shop' is not module:callable or file.py:callable; try app:app"),
+    ({"wsgi": "shop:"}, "wsgi: 'shop:' is not module:callable or file.py:callable; try app:app"),
+    ({"wsgi": "shop:app('x')"}, "wsgi: 'shop:app('x')' is not module:callable or file.py:callable; try app:app"),
+    ({"wsgi": "../app.py:app"}, f"wsgi: wsgi file ../app.py is outside the app; {REST}"),
+    ({"wsgi": "/app.py:app"}, f"wsgi: wsgi file /app.py is outside the app; {REST}"),
+    # domains
+    ({"domains": ["a b"]}, "domains[0]: 'a b' is not a host name; try shop.example.org"),
+    ({"domains": ["ok.test", ""]}, "domains[1]: '' is not a host name; try shop.example.org"),
+    ({"domains": ["*.a.test"]}, "domains[0]: '*.a.test' is not a host name; try shop.example.org"),
+    ({"domains": ["a.test:80"]}, "domains[0]: 'a.test:80' is not a host name; try shop.example.org"),
+    ({"domains": ["a.test."]}, "domains[0]: 'a.test.' is not a host name; try shop.example.org"),
+    ({"domains": ["-a.test"]}, "domains[0]: '-a.test' is not a host name; try shop.example.org"),
+    ({"domains": ["a" * 64]}, f"domains[0]: '{'a' * 64}' is not a host name; try shop.example.org"),
+    ({"domains": ["A.test"]}, "domains[0]: 'A.test' has capital letters; write a.test"),
+    ({"domains": ["käufer.test"]}, "domains[0]: 'käufer.test' is not ASCII; write it in punycode (xn--…)"),
+    ({"domains": ["256.0.0.1"]}, "domains[0]: '256.0.0.1' is no IPv4 address"),
+    ({"domains": ["\u0661.\u0661.\u0661.\u0661"]}, "domains[0]: '\u0661.\u0661.\u0661.\u0661' is not ASCII; write it in punycode (xn--…)"),
+    ({"domains": ["a.test", "a.test"]}, "domains[1]: domain a.test is listed twice"),
+    # paths
+    (static(path="../x"), f"static[0].path: static path ../x is outside the app; {REST}"),
+    ({"media": [{"url": "/m", "path": "/etc"}]}, f"media[0].path: media path /etc is outside the app; {REST}"),
+    ({"writable": ["a/../b"]}, f"writable[0]: writable path a/../b is outside the app; {REST}"),
+    ({"python_path": ["a", ".."]}, f"python_path[1]: import path .. is outside the app; {REST}"),
+    ({"requirements": "/r.txt"}, f"requirements: requirements path /r.txt is outside the app; {REST}"),
+    ({"writable": ["."]}, f"writable[0]: writable path '.': {CHARACTERS}"),
+    ({"writable": ["a b"]}, f"writable[0]: writable path 'a b': {CHARACTERS}"),
+    ({"writable": ["a\n"]}, f"writable[0]: writable path 'a\\n': {CHARACTERS}"),
+    ({"writable": ["a", "a/b"]}, "writable path a/b is inside a; list only a"),
+    (
+        {"writable": ["media"], "media": [{"url": "/m", "path": "media"}]},
+        "a folder is listed twice under writable and media; media folders are writable anyway",
+    ),
+    # addresses
+    (static(url="static"), "static[0].url: 'static' is not a prefix such as /static; it starts with '/' and ends without"),
+    (static(url="/static/"), "static[0].url: '/static/' is not a prefix such as /static; it starts with '/' and ends without"),
+    (static(url="/"), "static[0].url: '/' is not a prefix such as /static; it starts with '/' and ends without"),
+    (static(url="/a/../b"), "static[0].url: '/a/../b' is not a prefix such as /static; it starts with '/' and ends without"),
+    ({"media": [{"url": "/a b", "path": "m"}]}, "media[0].url: '/a b' is not a prefix such as /media; it starts with '/' and ends without"),
+    ({**static(url="/a"), "media": [{"url": "/a", "path": "m"}]}, "media[0].url: /a is served by static[0] already"),
+    ({"health": {"path": "healthz"}}, "health.path: 'healthz' is not a path such as /healthz"),
+    # environment
+    ({"environment": {"ld_preload": "x"}}, f"environment.ld_preload: env name 'ld_preload' is not allowed; {ENV_RULE}"),
+    ({"environment": {"LD_PRELOAD": "x"}}, f"environment.LD_PRELOAD: env name 'LD_PRELOAD' is not allowed; {ENV_RULE}"),
+    ({"environment": {"UWSGI_UID": "0"}}, f"environment.UWSGI_UID: env name 'UWSGI_UID' is not allowed; {ENV_RULE}"),
+    ({"secrets": {"PYTHONPATH": "x"}}, f"secrets.PYTHONPATH: env name 'PYTHONPATH' is not allowed; {ENV_RULE}"),
+    ({"environment": {"A/B": "x"}}, f"environment.A/B: env name 'A/B' is not allowed; {ENV_RULE}"),
+    ({"secrets": {"DB_URL": ""}}, "secrets.DB_URL: app shop: secret DB_URL is not set"),
+    ({"secrets": {"DB_URL": None}}, "secrets.DB_URL: app shop: secret DB_URL is not set"),
+    ({"environment": {"A": ""}}, "environment.A: app shop: environment A is not set"),
+    ({"environment": {"A": True}}, "environment.A: app shop: environment A is not a text; put it in quotes"),
+    ({"environment": {"A": ["x"]}}, "environment.A: app shop: environment A is not a text; put it in quotes"),
+    ({"environment": {"A": "x\0"}}, "environment.A: app shop: environment A contains a NUL character, which no environment variable can hold"),
+    ({"secrets": {"A": "x\n"}}, "secrets.A: app shop: secret A ends with a blank or a new line, which the envdir would drop; remove it, or encode the value"),
+    ({"environment": {"A": "\udcff"}}, "environment.A: app shop: environment A is no valid UTF-8"),
+    ({"environment": {"A": "ä" * 70_000}}, "environment.A: app shop: environment A is longer than 131000 bytes"),
+    ({"environment": {"A": "x"}, "secrets": {"A": "y"}}, "secrets.A: A stands under environment too; keep it here alone"),
+    # numbers, sizes, times
+    ({"workers": {"processes": 0}}, "workers.processes: 0 is not between 1 and 256"),
+    ({"workers": {"threads": 257}}, "workers.threads: 257 is not between 1 and 256"),
+    ({"buffer_size": 65536}, "buffer_size: 65536 is not between 4096 and 65535"),
+    ({"health": {"status": [200, 99]}}, "health.status[1]: 99 is not between 100 and 599"),
+    ({"max_body_size": "10mb"}, "max_body_size: '10mb' is not a size; try 10m"),
+    ({"max_body_size": "-1"}, "max_body_size: '-1' is not a size; try 10m"),
+    ({"max_body_size": "\u06610m"}, "max_body_size: '\u06610m' is not a size; try 10m"),
+    ({"request_timeout": "60"}, "request_timeout: '60' is not a time; try 30s"),
+    ({"request_timeout": "0s"}, "request_timeout: 0s is not between 1s and 300s"),
+    ({"request_timeout": "6m"}, "request_timeout: 6m is not between 1s and 300s"),
+    ({"drain_timeout": "301s"}, "drain_timeout: 301s is not between 1s and 300s"),
+    ({"health": {"timeout": "2h"}}, "health.timeout: 2h is not between 1s and 3600s"),
+    ({"release_command_timeout": "2d"}, "release_command_timeout: 2d is not between 1s and 86400s"),
+    ({"idle": "-1s"}, "idle: '-1s' is not a time; try 30s"),
+    (static(expires="never"), "static[0].expires: 'never' is not a time; try 30s"),
+    # commands
+    ({"release_command": " "}, "release_command: is empty or contains a NUL character"),
+    ({"release_command": "a\0b"}, "release_command: is empty or contains a NUL character"),
+    ({"packages": ["libpq5", "-y"]}, "packages[1]: '-y' is not the name of a package; try libpq5"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "message"), REFUSED, ids=[message[:60] for _, message in REFUSED])
+def test_refused(changes: dict[str, Any], message: str) -> None:
+    where = "flask_apps[0]: " if message.startswith(("writable path", "a folder")) else "flask_apps[0]."
+    assert mistakes(minimal(**changes)) == [where + message]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "a"},
+        {"name": "a" + "-" * 21 + "9"},
+        {"source": {"git": "git@git.example.org:shop.git"}},
+        {"source": {"git": "ssh://git@git.example.org:2222/~me/shop.git", "version": "feature/a+b_c.1"}},
+        {"source": {"git": "file:///srv/git/shop.git", "version": "0" * 40}},
+        {"source": {"archive": "dist/shop.tar.gz"}},
+        {"source": {"archive": "https://a.test/shop.zip", "checksum": SHA}},
+        {"source": {"path": "my shop/käse"}},
+        {"wsgi": "shop:create_app()"},
+        {"wsgi": "wsgi/app.py:application"},
+        {"domains": ["a.test", "127.0.0.1", "localhost", "xn--kufer-gra.test", "1.a-b.test"]},
+        {"domains": [("a" * 63 + ".") * 3 + "a" * 61]},
+        {"writable": ["a", "ab", "b/c", "b/d"]},
+        {"writable": []},
+        static(url="/a-b/c.d/e~", path="a_b/c.d/e@2+x", expires="0s"),
+        {"health": {"path": "/h?a=b&c=%20", "status": [100, 599], "timeout": "1h"}},
+        {"environment": {"A": "new\nline %(x) $(y) @(z) ;"}, "secrets": {"_B": "p%40ss"}},
+        {"environment": {"A": "ä" * 65_000, "B": 0, "C": 1.5}},
+        {"max_body_size": "0"},
+        {"max_body_size": "1g", "request_timeout": "5m", "drain_timeout": "1s", "idle": "1d"},
+        {"packages": ["libpq5", "g++", "libc6:amd64", "python3.11-dev"]},
+    ],
+    ids=str,
+)
+def test_accepted(changes: dict[str, Any]) -> None:
+    assert mistakes(minimal(**changes)) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"environment": {"A" * 300: "x"}},
+        {"writable": ["a" * 300]},
+        {"python_path": ["a/" * 3000 + "b"]},
+        static(url="/" + "a" * 5000),
+        static(path="a" * 300),
+        {"wsgi": "a" * 300 + ".py:app"},
+        {"max_body_size": "999999999g"},
+    ],
+    ids=lambda changes: "-".join(changes),
+)
+def test_too_long_or_too_large_for_the_host_is_refused(changes: dict[str, Any]) -> None:
+    """A file name ends at 255 bytes, a path and a word of nginx's at 4095."""
+    assert len(mistakes(minimal(**changes))) == 1
+
+
+def test_what_follows_from_an_app_is_added() -> None:
+    app = complete(
+        minimal(idle="2h", environment={"N": 3}, secrets={"S": 1.5}, static=[{"url": "/s", "path": "s"}])
+    )
+    assert (app["user"], app["root"]) == ("app-shop", "/srv/apps/shop")
+    assert app["domains"] == ["shop.localhost"]
+    assert (app["idle"], app["request_timeout"], app["drain_timeout"]) == (7200, 60, 60)
+    assert (app["health"]["timeout"], app["release_command_timeout"]) == (30, 600)
+    assert app["static"] == [{"url": "/s", "path": "s", "expires": 3600}]
+    assert (app["environment"], app["secrets"]) == ({"N": "3"}, {"S": "1.5"})
+
+
+@pytest.mark.parametrize(
+    ("source", "packages"),
+    [
+        ({"path": "a"}, ["libpq5"]),
+        ({"git": "https://a.test/a.git"}, ["libpq5", "git"]),
+        ({"git": "ssh://a.test/a.git"}, ["libpq5", "git", "openssh-client"]),
+        ({"git": "git@a.test:a.git"}, ["libpq5", "git", "openssh-client"]),
+    ],
+)
+def test_a_source_brings_the_packages_it_needs(source: dict[str, str], packages: list[str]) -> None:
+    assert complete(minimal(source=source, packages=["libpq5"]))["packages"] == packages

@@ -1,0 +1,96 @@
+"""Apps together: all mistakes at once, and sources on the controller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError, read_apps
+from ansible_collections.emperor.flask.tests.support.apps import minimal, mistakes
+
+
+def test_all_mistakes_come_out_at_once_in_the_order_of_the_apps(tmp_path: Path) -> None:
+    apps = [
+        minimal(name="a", domains=["x.test"]),
+        minimal(name="My App", source={"path": "gone"}),
+        minimal(name="b", domains=["x.test"]),
+        minimal(name="c", domans=["y.test"]),
+        minimal(name="d", media=[{"url": "/media", "path": "../x"}], secrets={"DB_URL": ""}),
+        {"name": "e", "wsgi": "e:app"},
+    ]
+    rest = "give a path below its root, without '..'"
+    with pytest.raises(AppsError) as caught:
+        read_apps(apps, search=[str(tmp_path)])
+    assert str(caught.value).splitlines() == [
+        "7 mistakes in the apps; no host was changed.",
+        "flask_apps[1].name: app 'My App': use a-z, 0-9 and '-', at most 23 characters",
+        f"flask_apps[1].source.path: folder gone does not exist; looked in {tmp_path}",
+        "flask_apps[2].domains[0]: domain x.test is used by apps a and b",
+        "flask_apps[3].domans: is not a key of an app; did you mean 'domains'?",
+        f"flask_apps[4].media[0].path: media path ../x is outside the app; {rest}",
+        "flask_apps[4].secrets.DB_URL: app d: secret DB_URL is not set",
+        "flask_apps[5].source: is missing; it must be a mapping",
+    ]
+
+
+def test_the_order_is_that_of_numbers() -> None:
+    said = mistakes(*(minimal(name="A") for _ in range(11)))
+    named = [line.partition(".")[0] for line in said if "use a-z" in line]
+    assert named == [f"flask_apps[{index}]" for index in range(11)]
+
+
+def test_a_name_used_twice_is_named() -> None:
+    assert mistakes(minimal(), minimal()) == [
+        "flask_apps[1].name: the name 'shop' is used twice; every app needs a name of its own"
+    ]
+
+
+def test_a_default_domain_counts() -> None:
+    taken = minimal(name="blog", domains=["a.test", "shop.localhost"])
+    assert mistakes(minimal(), taken) == [
+        "flask_apps[1].domains[1]: domain shop.localhost is used by apps shop and blog"
+    ]
+
+
+def test_no_apps_are_no_mistake() -> None:
+    assert read_apps([]) == []
+
+
+def test_a_relative_source_is_found_in_the_first_folder_that_has_it(tmp_path: Path) -> None:
+    for folder in ("one", "two/app", "three/app"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "three/app.zip").touch()
+    search = [str(tmp_path / name) for name in ("one", "two", "three")]
+    apps = read_apps(
+        [minimal(name="a", source={"path": "app"}), minimal(name="b", source={"archive": "app.zip"})], search
+    )
+    assert apps[0]["source"]["path"] == str(tmp_path / "two/app")
+    assert apps[1]["source"]["archive"] == str(tmp_path / "three/app.zip")
+
+
+def test_a_folder_is_no_archive_and_a_file_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    assert mistakes(
+        minimal(name="a", source={"path": "file"}),
+        minimal(name="b", source={"archive": "folder"}),
+        search=[str(tmp_path), "/nowhere"],
+    ) == [
+        f"flask_apps[0].source.path: folder file does not exist; looked in {tmp_path}, /nowhere",
+        f"flask_apps[1].source.archive: file folder does not exist; looked in {tmp_path}, /nowhere",
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", ["~nobody-of-this-name/app", "a" * 300, "a/" * 3000], ids=["user", "name", "path"]
+)
+def test_a_folder_that_cannot_be_is_missing(path: str, tmp_path: Path) -> None:
+    assert mistakes(minimal(source={"path": path}), search=[str(tmp_path)]) == [
+        f"flask_apps[0].source.path: folder {path} does not exist; looked in {tmp_path}"
+    ]
+
+
+def test_sources_of_the_host_are_not_looked_for(tmp_path: Path) -> None:
+    remote = {"archive": "https://a.test/a.zip", "checksum": "sha256:" + "0" * 64}
+    assert mistakes(minimal(), minimal(name="b", source=remote), search=[str(tmp_path)]) == []

@@ -1,0 +1,174 @@
+"""Hostile values: refused, or in nginx's and uWSGI's files as nothing but a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError
+from ansible_collections.emperor.flask.tests.support.apps import complete, minimal, mistakes
+from ansible_collections.emperor.flask.tests.support.parsing import names, read_ini, read_nginx
+from ansible_collections.emperor.flask.tests.support.rendering import site, vassal
+
+FRAGMENTS = [
+    "\n", "\r", "\t", " ", "\0", "\x1b", "\x7f", "\x85", "\u2028", "\ufeff", "\udcff", "ä",
+    "\u0661", "\uff21",
+    "%", "%(x)", "$", "$(id)", "${x}", "$host", "@", "@(exec://id)", "@(/etc/passwd)", '"', "'", "`id`",
+    ";", "; return 200 x;", "}", "{", "} server {", "{{ 7 * 7 }}", "{% raw %}", "#", "\\", "\\\n",
+    "..", "/../", "//", "./", "~", "*", ":", "=", "-", "--x", "x" * 5000,
+    "[uwsgi]", "\n[uwsgi]\nexec-asap = id\n", "\nexec-asap = id",
+]  # fmt: skip
+
+
+class Field(NamedTuple):
+    """A key of an app: a value that is valid and occurs nowhere else, and the app with another one."""
+
+    seed: str
+    changes: Callable[[Any], dict[str, Any]]
+
+
+FIELDS = {
+    "name": Field("seedling", lambda value: {"name": value}),
+    "domain": Field("seedling.test", lambda value: {"domains": ["a.test", value]}),
+    "address": Field("203.0.113.77", lambda value: {"domains": [value]}),
+    "module": Field("seedling.wsgi:seed", lambda value: {"wsgi": value}),
+    "factory": Field("seedling:seed()", lambda value: {"wsgi": value}),
+    "wsgi file": Field("seedling/wsgi.py:seed", lambda value: {"wsgi": value}),
+    "import path": Field("seedling", lambda value: {"python_path": [value]}),
+    "requirements": Field("seedling.txt", lambda value: {"requirements": value}),
+    "writable": Field("seedling", lambda value: {"writable": [value]}),
+    "static url": Field("/seedling", lambda value: {"static": [{"url": value, "path": "s"}]}),
+    "static path": Field("seedling", lambda value: {"static": [{"url": "/s", "path": value}]}),
+    "media url": Field("/seedling", lambda value: {"media": [{"url": value, "path": "m"}]}),
+    "media path": Field("seedling", lambda value: {"media": [{"url": "/m", "path": value}]}),
+    "body size": Field("7077m", lambda value: {"max_body_size": value}),
+    "health path": Field("/seedling", lambda value: {"health": {"path": value}}),
+    "environment name": Field("SEEDLING", lambda value: {"environment": {value: "x"}}),
+    "environment value": Field("seedling", lambda value: {"environment": {"A": value}}),
+    "secret name": Field("SEEDLING", lambda value: {"secrets": {value: "x"}}),
+    "secret value": Field("seedling", lambda value: {"secrets": {"A": value}}),
+    "git": Field("https://seedling.test/a", lambda value: {"source": {"git": value}}),
+    "version": Field("seedling", lambda value: {"source": {"git": "/a", "version": value}}),
+    "source path": Field("seedling", lambda value: {"source": {"path": value}}),
+    "release command": Field("seedling", lambda value: {"release_command": value}),
+    "package": Field("seedling", lambda value: {"packages": [value]}),
+    "installer": Field("uv", lambda value: {"installer": value}),
+}
+TIMES = {
+    "request timeout": Field("77s", lambda value: {"request_timeout": value}),
+    "idle": Field("77s", lambda value: {"idle": value}),
+    "drain timeout": Field("77s", lambda value: {"drain_timeout": value}),
+    "expires": Field("77s", lambda value: {"static": [{"url": "/s", "path": "s", "expires": value}]}),
+}
+
+
+@st.composite
+def hostile(draw: st.DrawFn, seed: str) -> str:
+    """A valid value with something in it that does not belong there, or just anything."""
+    foreign = draw(st.sampled_from(FRAGMENTS) | st.text(max_size=8))
+    place = draw(st.integers(0, len(seed)))
+    return draw(st.sampled_from([seed[:place] + foreign + seed[place:], foreign]))
+
+
+Rendered = tuple[list[list[Any]], list[tuple[str, str]]]
+
+
+def rendered(field: Field, value: str) -> Rendered:
+    app = complete(minimal(**field.changes(value)))
+    nginx, uwsgi = site(app), vassal(app)
+    assert (nginx + uwsgi).isascii()
+    return read_nginx(nginx), read_ini(uwsgi)
+
+
+@cache
+def benign(field: Field) -> Rendered:
+    return rendered(field, field.seed)
+
+
+def replaced(tree: Any, seed: str, value: str) -> Any:
+    if isinstance(tree, str):
+        return tree.replace(seed, value)
+    return type(tree)(replaced(item, seed, value) for item in tree)
+
+
+@pytest.mark.parametrize("field", FIELDS.values(), ids=FIELDS)
+@settings(max_examples=40)
+@given(data=st.data())
+def test_a_value_is_refused_or_stays_a_value(field: Field, data: st.DataObject) -> None:
+    value = data.draw(hostile(field.seed))
+    try:
+        found = rendered(field, value)
+    except AppsError:
+        return
+    # A wsgi file has its target and its callable in two lines.
+    pairs = (
+        list(zip(field.seed.split(":"), value.split(":"), strict=False))
+        if "py:" in field.seed
+        else [(field.seed, value)]
+    )
+    wanted: Any = benign(field)
+    for seed, given_value in pairs:
+        wanted = replaced(wanted, seed, given_value)
+    assert found == wanted
+
+
+@pytest.mark.parametrize("field", TIMES.values(), ids=TIMES)
+@settings(max_examples=40)
+@given(data=st.data())
+def test_a_time_is_refused_or_becomes_seconds(field: Field, data: st.DataObject) -> None:
+    value = data.draw(hostile(field.seed))
+    try:
+        nginx, uwsgi = rendered(field, value)
+    except AppsError:
+        return
+    benign_nginx, benign_uwsgi = benign(field)
+    assert names(nginx) == names(benign_nginx)
+    assert [key for key, _ in uwsgi] == [key for key, _ in benign_uwsgi]
+
+
+@settings(max_examples=200)
+@given(name=hostile("SEEDLING"))
+@example(name="A" * 255)
+def test_a_name_of_the_environment_can_be_a_file_of_the_envdir(name: str) -> None:
+    """And of a temporary one beside it, whose name is some 20 characters longer."""
+    try:
+        complete(minimal(environment={name: "x"}))
+    except AppsError:
+        return
+    assert name.isascii()
+    assert name.isidentifier()
+    assert len(name) <= 200
+
+
+@settings(max_examples=200)
+@given(address=hostile("git@seedling.test:a.git"), version=hostile("seedling"))
+def test_no_address_and_no_version_is_an_option_of_git(address: str, version: str) -> None:
+    try:
+        source = complete(minimal(source={"git": address, "version": version}))["source"]
+    except AppsError:
+        return
+    assert not source["git"].startswith("-")
+    assert not source["version"].startswith("-")
+    assert (source["git"] + source["version"]).isprintable()
+
+
+@settings(max_examples=200)
+@given(
+    raw=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=8,
+    ),
+    key=st.sampled_from(
+        sorted(minimal().keys() | {"static", "workers", "environment", "domains", "idle", "buffer_size"})
+    ),
+)
+def test_any_shape_of_input_is_refused_with_words(raw: Any, key: str) -> None:
+    """Nothing but an AppsError comes out, whatever stands in the YAML."""
+    said = mistakes(minimal(**{key: raw}))
+    assert all(line.startswith(f"flask_apps[0].{key}") for line in said[:1])
