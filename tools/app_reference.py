@@ -37,9 +37,7 @@ EXAMPLES = {
     "source.version": 'source: {git: "https://git.example.org/shop.git", version: main}',
     "source.archive": "source: {archive: dist/shop-1.4.0.tar.gz}",
     "source.checksum": (
-        'source: {archive: "https://files.example.org/shop-1.4.0.tar.gz", checksum: "sha256:'
-        + "0f" * 32
-        + '"}'
+        'source: {archive: "https://files.example.org/shop-1.4.0.tar.gz", checksum: "sha256:' + "0f" * 32 + '"}'
     ),
     "wsgi": "wsgi: shop:create_app()",
     "python_path": "python_path: [src]",

@@ -301,9 +301,7 @@ def sync(uv: str, env: Dict[str, str]) -> None:
     """Install exactly the lock; of uv's output show what is on its way."""
     say("installing the locked tools (about 10 s, longer on a slow line)")
     command = [uv, "pip", "sync", "--require-hashes", "--python", str(VENV / "bin" / "python")]
-    process = subprocess.Popen(
-        [*command, str(LOCK)], env=env, stderr=subprocess.PIPE, universal_newlines=True
-    )
+    process = subprocess.Popen([*command, str(LOCK)], env=env, stderr=subprocess.PIPE, universal_newlines=True)
     assert process.stderr is not None  # noqa: S101
     for line in process.stderr:
         if not re.match(r" [+~-] ", line):

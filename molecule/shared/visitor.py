@@ -86,9 +86,7 @@ class Visitor:
             lines.setdefault("Cookie", "; ".join(f"{key}={value}" for key, value in self.cookies.items()))
         if body or padding:
             lines["Content-Length"] = str(len(body) + padding * 1048576)
-        head = f"{method} {path} HTTP/1.1\r\n" + "".join(
-            f"{key}: {value}\r\n" for key, value in lines.items()
-        )
+        head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{key}: {value}\r\n" for key, value in lines.items())
         return self.send_raw(head.encode() + b"\r\n", body, padding)
 
     def send_raw(self, head: bytes, body: bytes = b"", padding: int = 0) -> Answer:

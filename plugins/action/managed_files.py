@@ -14,13 +14,13 @@ from ansible.plugins.loader import lookup_loader
 class ActionModule(ActionBase):
     """Turns `template` and `vars` of each file into `content` and calls the module of the same name."""
 
-    _VALID_ARGS = frozenset({"files", "validate"})
+    _VALID_ARGS = frozenset({"files", "validate", "forbidden", "pending"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Render all, then write all in one call."""
         super().run(tmp, task_vars)
         files = [self._rendered(file, task_vars or {}) for file in self._task.args.get("files", [])]
-        arguments = {"files": files, "validate": self._task.args.get("validate", [])}
+        arguments = {**self._task.args, "files": files}
         return self._execute_module("emperor.flask.managed_files", arguments, task_vars=task_vars)
 
     def _rendered(self, file: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

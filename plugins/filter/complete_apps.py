@@ -35,7 +35,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The apps with every key present, times in seconds, and the keys C(user) and C(root) added.
+  description: The apps with every key present, times in seconds, and the keys C(user), C(builder) and C(root) added.
   type: list
   elements: dict
 """

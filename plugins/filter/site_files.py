@@ -19,6 +19,11 @@ options:
     type: list
     elements: dict
     required: true
+  without:
+    description: Names of apps to leave out.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -35,8 +40,8 @@ _value:
 """
 
 
-def site_files(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one file for each app; no secret is among its variables."""
+def site_files(apps: list[dict[str, Any]], without: list[str] | None = None) -> list[dict[str, Any]]:
+    """Return one file for each app but those named in `without`; no secret is among its variables."""
     return [
         {
             "path": f"/etc/nginx/flask-apps/{app['name']}.conf",
@@ -44,6 +49,7 @@ def site_files(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "vars": {"app": {key: value for key, value in app.items() if key != "secrets"}},
         }
         for app in apps
+        if app["name"] not in (without or [])
     ]
 
 

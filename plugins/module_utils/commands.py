@@ -5,18 +5,30 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pwd
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 # What a person can read in a failed task; the whole goes to the file that the caller keeps.
 _TAIL_LINES = 30
+_BOOTED_WITH_SYSTEMD = Path("/run/systemd/system")
+# Reads what to start from its input: on a command line, or in the properties of a unit, everybody could
+# read the environment. What it starts finds its input at the end.
+_START = (
+    "import json, os, sys; o = json.load(sys.stdin); os.umask(0o027); os.chdir(o['cwd']); "
+    "os.execvpe(o['command'][0], o['command'], o['environment'])"
+)
+# The end of an output; more than a person reads, less than a memory holds.
+_OUTPUT_BYTES = 10 << 20
 
 
 @dataclass(frozen=True)
@@ -33,53 +45,104 @@ class Result:
 
 
 def run_as(
-    user: str, command: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: float
+    user: str,
+    command: Sequence[str],
+    cwd: Path,
+    environment: Mapping[str, str],
+    timeout: float,
+    writable: Sequence[Path] = (),
 ) -> Result:
-    """Run a command as `user`, with nothing of our environment, groups or input. Raises OSError."""
+    """Run a command as `user`, with nothing of our environment, groups or input. Raises OSError.
+
+    On a host with systemd it is a unit of its own that may write below `writable` alone, and that ends
+    with all its processes: what runs there is the code of packages, and none of it may live on while root
+    goes over the files that it has written.
+    """
+    order = {
+        "command": list(command),
+        "cwd": str(cwd),
+        "environment": {"LANG": "C.UTF-8", "USER": user, "LOGNAME": user, **environment},
+    }
+    with_systemd = _BOOTED_WITH_SYSTEMD.is_dir()
+    starter = _transient_unit(user, timeout, writable) if with_systemd else _plain_process(user)
+    # Into a file: a child that left the session could keep a pipe open, and us waiting for its end.
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as orders:
+        orders.write(json.dumps(order).encode("ascii"))
+        orders.seek(0)
+        begin = monotonic()
+        process = subprocess.Popen(
+            starter,
+            cwd="/",
+            stdin=orders,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            # The unit has its own limit, and stops itself; the wait is for a systemd that does not answer.
+            code: int | None = process.wait(timeout + (30 if with_systemd else 0))
+        except subprocess.TimeoutExpired:
+            code = None
+        if code != 0 and monotonic() - begin >= timeout:
+            code = None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        output.seek(max(output.seek(0, os.SEEK_END) - _OUTPUT_BYTES, 0))
+        return Result(code, output.read().decode("utf-8", "replace"))
+
+
+def _plain_process(user: str) -> list[str]:
     account = pwd.getpwnam(user)
-    process = subprocess.Popen(
-        list(command),
-        cwd=cwd,
-        env={"LANG": "C.UTF-8", "USER": user, "LOGNAME": user, **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        user=account.pw_uid,
-        group=account.pw_gid,
-        extra_groups=[],
-        umask=0o027,
-        start_new_session=True,
-    )
-    try:
-        output, _ = process.communicate(timeout=timeout)
-        return Result(process.returncode, output.decode("utf-8", "replace"))
-    except subprocess.TimeoutExpired:
-        _end_session(process)
-        output, _ = process.communicate()
-        return Result(None, output.decode("utf-8", "replace"))
-    finally:
-        # A command may leave children behind that would outlive the release they belong to.
-        _end_session(process)
+    identity = [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+    return ["setpriv", *identity, SYSTEM_PYTHON, "-I", "-c", _START]
 
 
-def _end_session(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _transient_unit(user: str, timeout: float, writable: Sequence[Path]) -> list[str]:
+    properties = {
+        "User": user,
+        "Group": user,
+        "UMask": "0027",
+        "KillMode": "control-group",
+        "RuntimeMaxSec": f"{max(timeout, 1):.0f}",
+        "TimeoutStopSec": "5",
+        "SendSIGKILL": "yes",
+        "NoNewPrivileges": "yes",
+        "CapabilityBoundingSet": "",
+        "PrivateTmp": "yes",
+        "PrivateDevices": "yes",
+        "ProtectSystem": "strict",
+        "ProtectHome": "yes",
+        "ProtectProc": "invisible",
+        "RestrictSUIDSGID": "yes",
+        "ReadWritePaths": " ".join(map(str, writable)),
+    }
+    given = [f"--property={name}={value}" for name, value in properties.items()]
+    return [
+        "systemd-run",
+        "--wait",
+        "--pipe",
+        "--collect",
+        "--quiet",
+        *given,
+        SYSTEM_PYTHON,
+        "-I",
+        "-c",
+        _START,
+    ]
 
 
 def app_environment(release: Path) -> dict[str, str]:
     """Return the environment of an app's commands: its vassal's, the virtualenv first in the path."""
-    variables = {entry.name: entry.read_text(encoding="utf-8") for entry in (release / "env").iterdir()}
+    variables = {entry.name: entry.read_bytes().decode("utf-8") for entry in (release / "env").iterdir()}
     virtualenv = release / "venv"
     path = f"{virtualenv}/bin:/usr/local/bin:/usr/bin:/bin"
     return {"PATH": path, "VIRTUAL_ENV": str(virtualenv), "HOME": str(release / "src"), **variables}
 
 
-def build_environment(extra: Mapping[str, str], cache: Path) -> dict[str, str]:
+def build_environment(extra: Mapping[str, object], cache: Path) -> dict[str, str]:
     """Return the environment of uv and pip: the host's own certificates, caches in one place."""
-    certificates = (
-        {"SSL_CERT_FILE": str(_CA_BUNDLE), "PIP_CERT": str(_CA_BUNDLE)} if _CA_BUNDLE.exists() else {}
-    )
+    certificates = {"SSL_CERT_FILE": str(_CA_BUNDLE), "PIP_CERT": str(_CA_BUNDLE)} if _CA_BUNDLE.exists() else {}
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": str(cache),
@@ -92,5 +155,5 @@ def build_environment(extra: Mapping[str, str], cache: Path) -> dict[str, str]:
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",
         **certificates,
-        **extra,
+        **{name: str(value) for name, value in extra.items()},
     }

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 # Raised when what a release consists of on disk changes, so that existing ones are built anew.
@@ -17,6 +19,17 @@ def digest(value: Any, length: int = 12) -> str:
     """Return the first `length` hex digits of the SHA-256 of a JSON-like value."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:length]
+
+
+def tree_digest(root: Path) -> str:
+    """Return a digest of the names and contents of all files below a folder."""
+    total = hashlib.sha256()
+    for folder, folders, names in os.walk(root):
+        folders.sort()
+        for path in (Path(folder, name) for name in sorted(names)):
+            content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
+            total.update(os.fsencode(path.relative_to(root)) + b"\0" + hashlib.sha256(content).digest())
+    return total.hexdigest()
 
 
 def secrets_digest(app: str, secrets: Mapping[str, str]) -> str:

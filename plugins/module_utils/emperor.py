@@ -14,20 +14,35 @@ from typing import Any
 from ansible_collections.emperor.flask.plugins.module_utils import layout
 from ansible_collections.emperor.flask.plugins.module_utils.files import point_link
 
+# Links of a release to a socket: what was started last, to be checked; and what nginx connects to.
+STARTED, SERVING = "started.sock", "uwsgi.sock"
+# 1,000 vassals, or 1,000 workers of one, fill a tenth of it.
+_MAX_STATS = 8 << 20
+
 
 class EmperorError(Exception):
     """The emperor does not do what it was told."""
 
 
 def read_stats(path: Path, timeout: float = 5.0) -> dict[str, Any]:
-    """Return what a uWSGI statistics socket says. Raises OSError or ValueError."""
+    """Return what a uWSGI statistics socket says. Raises OSError or ValueError.
+
+    The socket of a vassal is the app's, which may send anything for ever: so one limit for the whole time
+    and one for the size.
+    """
+    deadline = monotonic() + timeout
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
         connection.connect(str(path))
         data = b""
         while block := connection.recv(65536):
             data += block
-    return json.loads(data)
+            if len(data) > _MAX_STATS or monotonic() > deadline:
+                raise ValueError(f"{path} sends more than statistics")
+    stats = json.loads(data)
+    if not isinstance(stats, dict):
+        raise ValueError(f"{path} sends no statistics")
+    return stats
 
 
 def scan() -> dict[str, Any]:
@@ -35,9 +50,7 @@ def scan() -> dict[str, Any]:
     try:
         return read_stats(layout.EMPEROR_STATS)
     except (OSError, ValueError) as error:
-        raise EmperorError(
-            f"the emperor does not answer ({error}); look at: systemctl status flask-emperor"
-        ) from error
+        raise EmperorError(f"the emperor does not answer ({error}); look at: systemctl status flask-emperor") from error
 
 
 def socket_of(vassal: str) -> Path:
@@ -53,9 +66,17 @@ def next_vassal(app: str, release: str, last: str | None) -> str:
     return f"{app}.{release}-{int(match['start'] or 1) + 1}"
 
 
-def vassal_of_release(release: Path) -> str | None:
+def serving_vassal(release: Path) -> str | None:
+    """Return the vassal that gets a release's traffic."""
+    return _vassal_behind(release / SERVING)
+
+
+def last_vassal(release: Path) -> str | None:
     """Return the vassal that a release was last started as."""
-    link = release / "uwsgi.sock"
+    return _vassal_behind(release / STARTED)
+
+
+def _vassal_behind(link: Path) -> str | None:
     return link.readlink().stem if link.is_symlink() else None
 
 
@@ -64,10 +85,15 @@ def link_of(vassal: str) -> Path:
     return layout.VASSALS / f"{vassal}.ini"
 
 
+def is_started(vassal: str) -> bool:
+    """Tell whether the emperor knows a vassal and has a socket for it."""
+    return link_of(vassal).is_symlink() and socket_of(vassal).is_socket()
+
+
 def start(vassal: str, release: Path, user: str, timeout: float = 10.0) -> bool:
     """Hand a release to the emperor and wait for its socket; return whether anything had to be done."""
     changed = point_link(link_of(vassal), str(release / "vassal.ini"), owner=user)
-    changed |= point_link(release / "uwsgi.sock", str(socket_of(vassal)))
+    changed |= point_link(release / STARTED, str(socket_of(vassal)))
 
     def bound() -> bool:
         scan()
@@ -75,8 +101,7 @@ def start(vassal: str, release: Path, user: str, timeout: float = 10.0) -> bool:
 
     if not _until(bound, timeout):
         raise EmperorError(
-            f"the emperor bound no socket for {vassal} within {timeout:.0f} s; "
-            "look at: journalctl -u flask-emperor"
+            f"the emperor bound no socket for {vassal} within {timeout:.0f} s; look at: journalctl -u flask-emperor"
         )
     return changed
 
@@ -88,12 +113,13 @@ def stop(vassal: str, timeout: float) -> bool:
     link.unlink(missing_ok=True)
 
     def gone() -> bool:
-        return all(entry["id"] != f"{vassal}.ini" for entry in scan()["vassals"])
+        try:
+            return all(entry["id"] != f"{vassal}.ini" for entry in scan()["vassals"])
+        except EmperorError:
+            return True  # vassals end with their emperor
 
     if not _until(gone, timeout):
-        raise EmperorError(
-            f"vassal {vassal} did not end within {timeout:.0f} s; look at: journalctl -u flask-emperor"
-        )
+        raise EmperorError(f"vassal {vassal} did not end within {timeout:.0f} s; look at: journalctl -u flask-emperor")
     # The emperor leaves the socket of a vassal that is gone behind, and so does the vassal its statistics'.
     for leftover in (socket_of(vassal), *_stats_left_by(vassal)):
         existed |= leftover.is_socket()
@@ -119,10 +145,10 @@ def wait_idle(stats: Path, timeout: float) -> bool:
         nonlocal calm
         try:
             state = read_stats(stats)
-        except (OSError, ValueError):
-            return True  # no process: nothing in flight
-        # `busy` also covers a worker with several threads of which one is at work.
-        busy = any(worker["status"] == "busy" or _in_request(worker) for worker in state["workers"])
+            # `busy` also covers a worker with several threads of which one is at work.
+            busy = any(worker["status"] == "busy" or _in_request(worker) for worker in state["workers"])
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return True  # no process, so nothing in flight; or an app that answers for uWSGI
         calm = 0 if busy or state.get("listen_queue") else calm + 1
         return calm >= 2
 

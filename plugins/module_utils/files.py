@@ -42,23 +42,27 @@ def differs(path: Path, owner: str, group: str, mode: int) -> bool:
     )
 
 
-def set_access(path: Path, owner: str, group: str, mode: int) -> None:
-    """Give a file or directory its owner, group and mode."""
-    os.chown(path, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid, follow_symlinks=False)
+def set_access(path: Path, owner: str | int, group: str | int, mode: int) -> None:
+    """Give a file or directory its owner and group, by name or number, and mode. Raises LookupError."""
+    uid = owner if isinstance(owner, int) else user_id(owner)
+    gid = group if isinstance(group, int) else group_id(group)
+    if uid is None or gid is None:
+        raise LookupError(f"there is no {f'user {owner}' if uid is None else f'group {group}'}")
+    os.chown(path, uid, gid, follow_symlinks=False)
     # After chown, which clears the set-group-id bit.
     path.chmod(mode)
 
 
-def write_file(
-    path: Path, content: bytes, owner: str, group: str, mode: int, scratch: Path | None = None
-) -> None:
-    """Replace a file by rename.
+def make_directory(path: Path) -> None:
+    """Make a directory and what is missing above it, 0755 whatever the umask is."""
+    for missing in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
+        missing.mkdir(exist_ok=True)
+        missing.chmod(0o755)
 
-    The new content is written in `scratch`, a directory on the same file system, so that nothing
-    unfinished ever stands in a directory that nginx or the emperor scans; without one, beside the
-    file under a name that neither of them takes.
-    """
-    temporary = (scratch or path.parent) / f".{path.name}.{os.getpid()}.tmp"
+
+def write_file(path: Path, content: bytes, owner: str | int, group: str | int, mode: int) -> None:
+    """Replace a file by rename, under a name until then that neither nginx nor the emperor takes."""
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         # Mode 0600 from the first byte on: what is written may be secret.
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -124,11 +128,13 @@ def own_tree(root: Path, group: str) -> None:
 
 
 def copy_public(source: Path, target: Path, within: Path) -> None:
-    """Copy static files; a link out of `within` is refused, others become what they point to."""
+    """Copy static files; a link becomes the file that it points to, and must not lead out of `within`."""
     boundary = within.resolve()
     for path in (source, *_walk(source)):
         if not path.resolve().is_relative_to(boundary):
             raise ValueError(f"{path.relative_to(within)} leads out of the app, to {path.resolve()}")
+        if path.is_symlink() and path.is_dir():
+            raise ValueError(f"{path.relative_to(within)} is a link to a folder; name that folder instead")
     shutil.copytree(source, target)
 
 

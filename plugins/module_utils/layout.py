@@ -14,20 +14,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 APPS_ROOT = Path("/srv/apps")
+CACHE = Path("/var/cache/flask-emperor")
 VASSALS = Path("/etc/flask-emperor/vassals")
 SOCKETS = Path("/run/flask-emperor/sockets")
 EMPEROR_STATS = Path("/run/flask-emperor/control/emperor.stats")
 WEB_GROUP = "www-data"
 
 APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,22}")
-RELEASE_ID = re.compile(r"[0-9a-f]{12}")
 # A name that has died young stays on the emperor's blacklist even when its file is gone, so a
 # release that is started again gets a new suffix.
 VASSAL_NAME = re.compile(r"(?P<app>[a-z][a-z0-9-]{0,22})\.(?P<release>[0-9a-f]{12})(-(?P<start>[1-9]\d*))?")
 
 
 class Directory(NamedTuple):
-    """A directory of an app with the owner, group and mode that it must have."""
+    """A directory, or file, of an app with the owner, group and mode that it must have."""
 
     path: Path
     owner: str
@@ -44,6 +44,16 @@ class AppLayout:
     @property
     def user(self) -> str:
         return f"app-{self.name}"
+
+    @property
+    def builder(self) -> str:
+        """Return the user that builds the virtualenvs: code of packages runs as neither root nor the app."""
+        return f"build-{self.name}"
+
+    @property
+    def cache(self) -> Path:
+        """Return the builder's home, with its caches; one for all apps would let them change each other's code."""
+        return CACHE / self.name
 
     @property
     def root(self) -> Path:
@@ -79,15 +89,28 @@ class AppLayout:
     def directories(self, writable: list[str], media: list[str]) -> list[Directory]:
         """Return the directories that an app needs, parents first."""
         return [
+            Directory(APPS_ROOT, "root", "root", 0o755),
+            Directory(CACHE, "root", "root", 0o755),
             Directory(self.root, "root", "root", 0o751),
             Directory(self.releases, "root", "root", 0o751),
             Directory(self.virtualenvs, "root", "root", 0o751),
             Directory(self.shared, "root", "root", 0o751),
+            Directory(self.cache, self.builder, self.builder, 0o700),
             # Holds the statistics socket of each vassal, which the vassal binds by itself.
             Directory(self.root / "run", self.user, self.user, 0o700),
             *self._shared_directories(writable, self.user, 0o700),
             # The set-group-id bit hands uploaded files to nginx's group, whatever the app does.
             *self._shared_directories(media, WEB_GROUP, 0o2750),
+        ]
+
+    def release_parts(self, release: Path) -> list[Directory]:
+        """Return what a release must have, with owner, group and mode."""
+        return [
+            Directory(release, "root", "root", 0o751),
+            Directory(release / "src", "root", self.user, 0o750),
+            Directory(release / "env", "root", self.user, 0o750),
+            Directory(release / "public", "root", WEB_GROUP, 0o750),
+            Directory(release / "vassal.ini", "root", self.user, 0o640),
         ]
 
     def _shared_directories(self, paths: list[str], group: str, mode: int) -> list[Directory]:
@@ -99,9 +122,18 @@ class AppLayout:
         return found
 
 
-def vassals_of(app: str, directory: Path = VASSALS) -> list[str]:
-    """Return the names of the vassals of exactly this app; `web` never matches one of `web2`."""
+def vassals_of(app: str) -> list[str]:
+    """Return the vassals of exactly this app; `web` never matches one of `web2`."""
+    return _names_of(app, VASSALS, ".ini")
+
+
+def traces_of(app: str) -> list[str]:
+    """Return the vassals of exactly this app, and those of which only the socket is left."""
+    return sorted({*vassals_of(app), *_names_of(app, SOCKETS, ".socket")})
+
+
+def _names_of(app: str, directory: Path, suffix: str) -> list[str]:
     if not directory.is_dir():
         return []
-    names = (entry.stem for entry in directory.iterdir() if entry.suffix == ".ini")
+    names = (entry.stem for entry in directory.iterdir() if entry.suffix == suffix)
     return sorted(name for name in names if (match := VASSAL_NAME.fullmatch(name)) and match["app"] == app)

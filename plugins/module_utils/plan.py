@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.emperor.flask.plugins.module_utils import emperor
 from ansible_collections.emperor.flask.plugins.module_utils.digests import digest, release_id
 from ansible_collections.emperor.flask.plugins.module_utils.files import differs, user_id
-from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout, vassals_of
+from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout, traces_of
 from ansible_collections.emperor.flask.plugins.module_utils.releases import (
     MANIFEST,
     is_built,
@@ -35,6 +35,7 @@ class AppPlan:
     reasons: list[str]
     built: bool
     served: str | None
+    serving: str | None
     vassal: str
     parts: dict[str, str] = field(default_factory=dict)
 
@@ -46,14 +47,16 @@ def plan_app(description: Mapping[str, Any], revision: str | None, interpreter: 
     parts = {key: digest(value) for key, value in description.items()}
     served = served_release(layout)
     built = is_built(layout, wanted)
-    last = emperor.vassal_of_release(layout.release(wanted)) if built else None
-    alive = last is not None and emperor.link_of(last).is_symlink()
+    last = emperor.last_vassal(layout.release(wanted)) if wanted != UNKNOWN else None
+    # A release that has to be built again is started again, as a vassal of another name.
+    alive = built and last is not None and emperor.is_started(last)
+    serving = emperor.serving_vassal(layout.release(served)) if served else None
     if served is None:
         action, reasons = "create", ["not on this host yet"]
     elif served != wanted:
         action, reasons = "deploy", _changes(layout, served, parts, revision)
     else:
-        reasons = _drift(layout, description, last)
+        reasons = _drift(layout, description, wanted, built)
         action = "repair" if reasons else "unchanged"
     return AppPlan(
         name=layout.name,
@@ -64,6 +67,7 @@ def plan_app(description: Mapping[str, Any], revision: str | None, interpreter: 
         reasons=reasons,
         built=built,
         served=served,
+        serving=serving,
         vassal=last if alive and last else emperor.next_vassal(layout.name, wanted, last),
         parts=parts,
     )
@@ -77,15 +81,12 @@ def _changes(layout: AppLayout, served: str, parts: Mapping[str, str], revision:
     known = manifest.get("parts", {})
     changed = sorted(key for key in {*parts, *known} if parts.get(key) != known.get(key))
     source = [] if manifest.get("revision") == revision else ["source"]
-    return (
-        [f"changed: {', '.join([*source, *changed])}"]
-        if source or changed
-        else ["changed: Python or the recipe"]
-    )
+    return [f"changed: {', '.join([*source, *changed])}"] if source or changed else ["changed: Python or the recipe"]
 
 
-def _drift(layout: AppLayout, description: Mapping[str, Any], vassal: str | None) -> list[str]:
+def _drift(layout: AppLayout, description: Mapping[str, Any], wanted: str, built: bool) -> list[str]:
     media = [entry["path"] for entry in description["media"]]
+    release = layout.release(wanted)
     found = []
     if user_id(layout.user) is None:
         found.append(f"user {layout.user} is missing")
@@ -94,20 +95,18 @@ def _drift(layout: AppLayout, description: Mapping[str, Any], vassal: str | None
         for directory in layout.directories(description["writable"], media)
         if differs(directory.path, directory.owner, directory.group, directory.mode)
     ]
+    if not built:
+        found.append(f"release {wanted} was changed by hand, or its virtualenv is gone")
+    vassal = emperor.serving_vassal(release)
     if vassal is None:
         found.append("the release has no vassal")
+    elif not emperor.is_started(vassal):
+        found.append(f"vassal {vassal} has no link or no socket")
     else:
         link = emperor.link_of(vassal)
-        target = str(layout.release(vassal.partition(".")[2].partition("-")[0]) / "vassal.ini")
-        if (
-            not link.is_symlink()
-            or str(link.readlink()) != target
-            or link.lstat().st_uid != user_id(layout.user)
-        ):
-            found.append(f"vassal {vassal} is missing or changed")
-        elif not emperor.socket_of(vassal).is_socket():
-            found.append(f"vassal {vassal} has no socket")
-    found += [f"vassal {name} is left over" for name in vassals_of(layout.name) if name != vassal]
+        if str(link.readlink()) != str(release / "vassal.ini") or link.lstat().st_uid != user_id(layout.user):
+            found.append(f"vassal {vassal} was changed by hand")
+    found += [f"vassal {name} is left over" for name in traces_of(layout.name) if name != vassal]
     if layout.releases.is_dir():
         found += [f"{entry.name} is unfinished" for entry in layout.releases.glob("*.tmp")]
     return found

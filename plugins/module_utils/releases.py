@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -13,9 +14,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.emperor.flask.plugins.module_utils import emperor
 from ansible_collections.emperor.flask.plugins.module_utils.commands import SYSTEM_PYTHON
+from ansible_collections.emperor.flask.plugins.module_utils.digests import digest
 from ansible_collections.emperor.flask.plugins.module_utils.files import (
     copy_public,
+    differs,
     own_tree,
     point_link,
     remove_tree,
@@ -25,6 +29,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.files import (
     write_file,
 )
 from ansible_collections.emperor.flask.plugins.module_utils.layout import WEB_GROUP, AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import marker
 
 MANIFEST = "release.json"
 
@@ -47,8 +52,25 @@ class ReleaseParts:
 
 
 def is_built(layout: AppLayout, release_id: str) -> bool:
-    """Tell whether a release is complete; an unfinished one bears another name."""
-    return (layout.release(release_id) / MANIFEST).is_file()
+    """Tell whether a release is complete and as it was built; an unfinished one bears another name.
+
+    The code itself is not read again: that would cost each run as much as the apps are large.
+    """
+    release = layout.release(release_id)
+    try:
+        manifest = json.loads((release / MANIFEST).read_text(encoding="utf-8"))
+        intact = manifest.get("digest") == _digest_of(release)
+        virtualenv = (release / "venv").resolve()
+    except (OSError, ValueError, RuntimeError):
+        return False
+    wrong = [entry for entry in layout.release_parts(release) if differs(*entry)]
+    return intact and not wrong and virtualenv.is_dir() and marker(virtualenv).exists()
+
+
+def _digest_of(release: Path) -> str:
+    """Return a digest of what makes the vassal start as it does: its file and its environment."""
+    files = [release / "vassal.ini", *sorted((release / "env").iterdir())]
+    return digest([[path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in files], length=64)
 
 
 def staging(layout: AppLayout, release_id: str) -> Path:
@@ -65,9 +87,10 @@ def assemble(layout: AppLayout, parts: ReleaseParts) -> None:
     """Complete the staged release and give it its final name."""
     stage = staging(layout, parts.release_id)
     source = stage / "src"
+    # Before any link leads to where the app may write.
+    _copy_static(stage, parts.static)
     for path in parts.outliving:
         _link_outliving(source, path, layout.shared)
-    _copy_static(stage, parts.static)
     # Without site and environment, so that nothing of the app's own runs here; a file that is no
     # valid Python (a template of one, say) is no error.
     subprocess.run(
@@ -84,13 +107,22 @@ def assemble(layout: AppLayout, parts: ReleaseParts) -> None:
         write_file(environment / name, value.encode("utf-8"), "root", layout.user, 0o640)
     write_file(stage / "vassal.ini", parts.vassal.encode("utf-8"), "root", layout.user, 0o640)
     point_link(stage / "venv", os.path.relpath(parts.virtualenv, layout.release(parts.release_id)))
-    manifest = json.dumps(parts.manifest, indent=2, sort_keys=True) + "\n"
+    manifest = json.dumps({**parts.manifest, "digest": _digest_of(stage)}, indent=2, sort_keys=True) + "\n"
     write_file(stage / MANIFEST, manifest.encode("utf-8"), "root", "root", 0o600)
     set_access(stage, "root", "root", 0o751)
+    release = layout.release(parts.release_id)
+    for name in (emperor.STARTED, emperor.SERVING):
+        # One that was changed by hand is replaced; its vassal goes on until the new one is checked.
+        if (release / name).is_symlink():
+            point_link(stage / name, str((release / name).readlink()))
     sync_tree(stage)
-    remove_tree(layout.release(parts.release_id))
-    stage.rename(layout.release(parts.release_id))
+    broken = layout.releases / f"{parts.release_id}.broken.tmp"
+    remove_tree(broken)
+    if release.exists():
+        release.rename(broken)
+    stage.rename(release)
     sync_directory(layout.releases)
+    remove_tree(broken)
 
 
 def _link_outliving(source: Path, path: str, shared: Path) -> None:
@@ -106,24 +138,34 @@ def _copy_static(stage: Path, static: Sequence[Mapping[str, Any]]) -> None:
     public = stage / "public"
     remove_tree(public)
     public.mkdir()
-    for entry in static:
+    # Outer addresses first: what nginx serves under an inner one is the inner folder's alone.
+    for entry in sorted(static, key=lambda entry: entry["url"]):
         folder = stage / "src" / entry["path"]
         if not folder.is_dir():
             raise ReleaseError(f"static path {entry['path']} is no folder of the source")
         target = public / entry["url"].lstrip("/")
+        remove_tree(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             copy_public(folder, target, stage / "src")
-        except (ValueError, FileExistsError) as error:
+        except (ValueError, OSError) as error:
             raise ReleaseError(f"static path {entry['path']}: {error}") from error
     own_tree(public, WEB_GROUP)
 
 
 def activate(layout: AppLayout, release_id: str) -> bool:
-    """Move all traffic to a release: the one rename that counts. Return whether it changed anything."""
+    """Move all traffic to what was started last of a release. Return whether it changed anything.
+
+    For a release that serves already, `uwsgi.sock` is renamed; else `current`, the one rename that counts.
+    """
     if not is_built(layout, release_id):
         raise ReleaseError(f"release {release_id} is not complete")
-    return point_link(layout.current, f"releases/{release_id}")
+    release = layout.release(release_id)
+    vassal = emperor.last_vassal(release)
+    if vassal is None:
+        raise ReleaseError(f"release {release_id} was never started")
+    changed = point_link(release / emperor.SERVING, str(emperor.socket_of(vassal)))
+    return point_link(layout.current, f"releases/{release_id}") or changed
 
 
 def record(layout: AppLayout, entry: Mapping[str, Any]) -> None:

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import re
 import shutil
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
@@ -19,6 +21,11 @@ from typing import IO, NamedTuple
 Run = Callable[[list[str]], "tuple[int, str, str]"]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+# What the libraries raise for a damaged, hostile or contradictory archive has no common base.
+_UNREADABLE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(OSError, EOFError, KeyError, NotImplementedError, RuntimeError),
+)
 GIT_ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",  # ask nobody: fail
     "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=20",
@@ -85,9 +92,7 @@ def fetch_commit(run: Run, address: str, commit: str, mirror: Path, version: str
 
 def export_commit(run: Run, commit: str, mirror: Path, archive: Path) -> None:
     """Write the files of a commit as a tar archive."""
-    code, _out, err = run(
-        ["git", "--git-dir", str(mirror), "archive", "--format=tar", f"--output={archive}", commit]
-    )
+    code, _out, err = run(["git", "--git-dir", str(mirror), "archive", "--format=tar", f"--output={archive}", commit])
     if code != 0:
         raise SourceError(f"git cannot export {commit[:12]}: {_last_line(err)}")
 
@@ -109,6 +114,14 @@ def unpack(archive: Path, target: Path, strip: bool) -> None:
     Only plain files, folders and links that stay inside are taken. Links are made last, so that no
     file can be written through one. `strip` drops a single folder that holds all the rest.
     """
+    try:
+        _unpack(archive, target, strip)
+    except _UNREADABLE as error:
+        raise SourceError(f"not a readable tar or zip archive: {error}") from error
+    _refuse_links_out_of(target)
+
+
+def _unpack(archive: Path, target: Path, strip: bool) -> None:
     target.mkdir()
     links: list[tuple[Path, str]] = []
     for member in _members(archive):
@@ -122,17 +135,30 @@ def unpack(archive: Path, target: Path, strip: bool) -> None:
             path.chmod(0o755 if member.program else 0o644)
         else:
             path.mkdir(parents=True, exist_ok=True)
+    places = {path for path, _destination in links}
     for path, destination in links:
-        if PurePosixPath(destination).is_absolute() or not _inside(path.parent / destination, target):
-            raise SourceError(f"link {path.relative_to(target)} leads out of the source, to {destination}")
+        # Nothing is made through a link: a chain of them can lead anywhere, whatever each one says.
+        if places.intersection(path.parents):
+            raise SourceError(f"{path.relative_to(target)} stands below a link")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(destination)
     if strip:
         _strip_single_folder(target)
 
 
-def _inside(path: Path, root: Path) -> bool:
-    return Path(os.path.normpath(path)).is_relative_to(root)
+def _refuse_links_out_of(root: Path) -> None:
+    """Look where links really lead, now that all are there: one may go through another."""
+    for folder, folders, names in os.walk(root):
+        for path in (Path(folder, name) for name in (*folders, *names)):
+            if not path.is_symlink():
+                continue
+            destination = path.readlink()
+            try:
+                leaves = destination.is_absolute() or not path.resolve().is_relative_to(root.resolve())
+            except (OSError, RuntimeError):  # a circle of links; which of them depends on the Python
+                leaves = True
+            if leaves:
+                raise SourceError(f"link {path.relative_to(root)} leads out of the source, to {destination}")
 
 
 def _strip_single_folder(target: Path) -> None:
@@ -145,13 +171,10 @@ def _strip_single_folder(target: Path) -> None:
 
 
 def _members(archive: Path) -> Iterator[Member]:
-    try:
-        if zipfile.is_zipfile(archive):
-            yield from _zip_members(archive)
-        else:
-            yield from _tar_members(archive)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-        raise SourceError(f"not a readable tar or zip archive: {error}") from error
+    if zipfile.is_zipfile(archive):
+        yield from _zip_members(archive)
+    else:
+        yield from _tar_members(archive)
 
 
 def _tar_members(archive: Path) -> Iterator[Member]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 from ansible_collections.emperor.flask.plugins.module_utils.commands import SYSTEM_PYTHON
@@ -13,10 +13,11 @@ from ansible_collections.emperor.flask.plugins.module_utils.digests import diges
 
 # In this order: a lock says more than a list, a list more than a declaration.
 CANDIDATES = ("uv.lock", "pylock.toml", "requirements.txt", "pyproject.toml")
-# Written last, so a virtualenv without it is unfinished. A virtualenv cannot be built aside and
-# renamed: its scripts name the path that it was built at.
-COMPLETE = ".emperor-complete"
-_INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]\s*(\S+)", re.MULTILINE)
+_INCLUDE = re.compile(r"^\s*(?:-[rc]\s*=?|--(?:requirement|constraint)[\s=])\s*(\S+)", re.MULTILINE)
+# The first is installed from the source, so that its files count; the second would name a folder that is
+# renamed after the build.
+_LOCAL = re.compile(r"^\s*(?:\.{1,2}/|/|file:)|@\s*file:", re.MULTILINE)
+_EDITABLE = re.compile(r"^\s*(?:-e\b|--editable\b)", re.MULTILINE)
 _HASH = re.compile(r"--hash[= ]sha(256|384|512):")
 
 
@@ -38,69 +39,84 @@ def find_requirements(source: Path, named: str | None, installer: str) -> Path |
     return found
 
 
-def virtualenv_id(source: Path, requirements: Path | None, installer: str, interpreter: str) -> str:
+def virtualenv_id(source: Path, files: Mapping[Path, str], installer: str, interpreter: str) -> str:
     """Return the name of the virtualenv: a digest of interpreter, installer and every file that counts."""
-    files = {
-        str(path.relative_to(source)): path.read_text(encoding="utf-8")
-        for path in _inputs(source, requirements)
-    }
-    return digest([interpreter, installer, files])
+    return digest([interpreter, installer, {str(path.relative_to(source)): text for path, text in files.items()}])
 
 
-def _inputs(source: Path, requirements: Path | None) -> Iterator[Path]:
-    if requirements is None:
-        return
+def has_hashes(files: Mapping[Path, str]) -> bool:
+    """Tell whether a hash stands in any of the files."""
+    return any(_HASH.search(text) for text in files.values())
+
+
+def marker(virtualenv: Path) -> Path:
+    """Return the file that says that a virtualenv is complete.
+
+    It is written last, beside the virtualenv: inside, the builder could have put it there. (A virtualenv
+    cannot be built aside and renamed, since its scripts name the path that it was built at.)
+    """
+    return virtualenv.with_name(f"{virtualenv.name}.complete")
+
+
+def needs_source(files: Mapping[Path, str]) -> bool:
+    """Tell whether a requirement is a folder of the source itself."""
+    return any(path.suffix == ".txt" and _LOCAL.search(text) for path, text in files.items())
+
+
+def read_inputs(source: Path, requirements: Path) -> dict[Path, str]:
+    """Return the content of the file and of those that it includes, none of them outside the source."""
+    pending = [requirements]
     if requirements.name == "uv.lock":
-        yield requirements.with_name("pyproject.toml")
-    pending, seen = [requirements], set()
+        pending.append(requirements.with_name("pyproject.toml"))
+    found: dict[Path, str] = {}
     while pending:
         path = pending.pop()
-        if path in seen:
+        if path in found:
             continue
-        seen.add(path)
         if not path.resolve().is_relative_to(source.resolve()):
             raise RequirementsError(f"{path} is outside the source")
-        if not path.is_file():
-            raise RequirementsError(f"{path.relative_to(source)} does not exist in the source")
-        yield path
+        found[path] = _read(path)
+        if path.suffix == ".txt" and _EDITABLE.search(found[path]):
+            raise RequirementsError(f"{path.name} asks for an editable install; write the path without -e")
         if path.suffix == ".txt":
-            pending += [path.parent / name for name in _INCLUDE.findall(path.read_text(encoding="utf-8"))]
+            pending += [path.parent / name for name in _INCLUDE.findall(found[path])]
+    return found
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise RequirementsError(f"{path.name} does not exist in the source") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequirementsError(f"{path.name} cannot be read: {error}") from error
 
 
 def build_commands(
-    target: Path, requirements: Path | None, installer: str, uv: Path, scratch: Path
+    target: Path, requirements: Path | None, installer: str, uv: Path, hashed: bool = False
 ) -> list[list[str]]:
-    """Return the commands that build a virtualenv, to be run in the folder of the requirements."""
+    """Return the commands that build a virtualenv, to be run in the folder of the requirements.
+
+    `hashed` says that a hash stands somewhere in them.
+    """
     python = str(target / "bin/python")
     if installer == "pip":
         commands = [[SYSTEM_PYTHON, "-m", "venv", str(target)]]
         if requirements is not None:
-            commands.append(
-                [python, "-m", "pip", "install", "--no-input", "--requirement", str(requirements)]
-            )
+            commands.append([python, "-m", "pip", "install", "--no-input", "--requirement", str(requirements)])
         return commands
     commands = [[str(uv), "venv", "--allow-existing", "--python", SYSTEM_PYTHON, str(target)]]
     if requirements is None:
         return commands
     install = [str(uv), "pip", "install", "--compile-bytecode", "--python", python]
     if requirements.name == "uv.lock":
-        exported = scratch / "requirements.txt"
-        commands.append(
-            [
-                str(uv),
-                "export",
-                "--frozen",
-                "--no-dev",
-                "--no-emit-project",
-                "--quiet",
-                "--output-file",
-                str(exported),
-            ]
-        )
-        return [*commands, [*install, "--requirement", str(exported)]]
+        exported = str(target / "requirements.txt")
+        export = ["export", "--frozen", "--no-dev", "--no-emit-project", "--quiet"]
+        commands.append([str(uv), *export, "--output-file", exported])
+        return [*commands, [*install, "--requirement", exported]]
     if requirements.name == "pylock.toml":
         install += ["--preview-features", "pylock"]
-    if requirements.suffix == ".txt" and _HASH.search(requirements.read_text(encoding="utf-8")):
+    if hashed and requirements.suffix == ".txt":
         # One hash obliges all, as with pip: else a requirement without one would slip through.
         install.append("--require-hashes")
     return [*commands, [*install, "--requirement", str(requirements)]]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.emperor.flask.plugins.module_utils import emperor
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.releases import (
     ReleaseError,
@@ -84,7 +85,8 @@ def main() -> None:
     params = module.params
     layout = AppLayout(params["name"])
     previous = served_release(layout)
-    changed = previous != params["release"]
+    release = layout.release(params["release"])
+    changed = previous != params["release"] or emperor.serving_vassal(release) != emperor.last_vassal(release)
     if changed and not module.check_mode:
         try:
             activate(layout, params["release"])
@@ -92,10 +94,7 @@ def main() -> None:
             module.fail_json(msg=f"app {params['name']}: {error}")
         record(
             layout,
-            {
-                **{key: params[key] for key in ("release", "revision", "who", "why")},
-                "result": "activated",
-            },
+            {**{key: params[key] for key in ("release", "revision", "who", "why")}, "result": "activated"},
         )
     module.exit_json(
         changed=changed,

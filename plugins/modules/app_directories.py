@@ -7,7 +7,7 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils.files import differs, set_access
-from ansible_collections.emperor.flask.plugins.module_utils.layout import APPS_ROOT, AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 
 DOCUMENTATION = r"""
 module: app_directories
@@ -71,7 +71,6 @@ def main() -> None:
     wanted = AppLayout(module.params["name"]).directories(module.params["writable"], module.params["media"])
     wrong = [entry for entry in wanted if differs(entry.path, entry.owner, entry.group, entry.mode)]
     if not module.check_mode:
-        APPS_ROOT.mkdir(parents=True, exist_ok=True, mode=0o755)
         for entry in wrong:
             if entry.path.is_symlink():
                 module.fail_json(msg=f"{entry.path} is a symbolic link; make it a directory or remove it")

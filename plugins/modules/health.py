@@ -9,6 +9,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import uwsgi_client
+from ansible_collections.emperor.flask.plugins.module_utils.emperor import STARTED
 from ansible_collections.emperor.flask.plugins.module_utils.files import user_id
 from ansible_collections.emperor.flask.plugins.module_utils.health import check
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
@@ -119,7 +120,7 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(changed=False, answers=0, seconds=0.0)
     layout = AppLayout(params["name"])
-    socket_path = str(layout.release(params["release"]) / "uwsgi.sock")
+    socket_path = str(layout.release(params["release"]) / STARTED)
 
     def ask(patience: float) -> uwsgi_client.Answer:
         return uwsgi_client.get(params["path"], params["host"], socket_path, params["scheme"], patience)

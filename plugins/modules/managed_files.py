@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils.files import differs, write_file
+from ansible_collections.emperor.flask.plugins.module_utils.files import differs, make_directory, write_file
 
 DOCUMENTATION = r"""
 module: managed_files
@@ -70,6 +70,18 @@ options:
     type: list
     elements: str
     default: []
+  forbidden:
+    description: Texts that count as a refusal when the command prints them.
+    type: list
+    elements: str
+    default: []
+  pending:
+    description:
+      - Name of a mark, in C(/run/emperor-flask), that stands for files that are written and not yet in use.
+        While it is there the task is changed, so that its handlers run even if the run that wrote the
+        files was killed before them. The last handler removes it.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -92,6 +104,10 @@ written:
   type: list
   elements: str
 """
+
+
+# Gone after a boot, when every service has read its files anew.
+PENDING = Path("/run/emperor-flask")
 
 
 @dataclass(frozen=True)
@@ -119,11 +135,7 @@ def restore(before: Before) -> None:
     if before.content is None:
         before.path.unlink(missing_ok=True)
         return
-    import grp
-    import pwd
-
-    owner, group = pwd.getpwuid(before.owner).pw_name, grp.getgrgid(before.group).gr_name
-    write_file(before.path, before.content, owner, group, before.mode)
+    write_file(before.path, before.content, before.owner, before.group, before.mode)
 
 
 def needs_writing(wanted: dict[str, Any], before: Before) -> bool:
@@ -131,6 +143,29 @@ def needs_writing(wanted: dict[str, Any], before: Before) -> bool:
     if before.content != wanted["content"].encode("utf-8"):
         return True
     return differs(before.path, wanted["owner"], wanted["group"], int(wanted["mode"], 8))
+
+
+def write_all(pairs: list[tuple[dict[str, Any], Before]]) -> None:
+    """Write the files. Raises OSError or LookupError."""
+    for wanted, before in pairs:
+        make_directory(before.path.parent)
+        content = wanted["content"].encode("utf-8")
+        write_file(before.path, content, wanted["owner"], wanted["group"], int(wanted["mode"], 8))
+
+
+def refusal(module: AnsibleModule, pairs: list[tuple[dict[str, Any], Before]]) -> str:
+    """Write the files; return why they cannot stay, or an empty text."""
+    try:
+        write_all(pairs)
+    except (OSError, LookupError) as error:
+        return f"the new files cannot be written; the old are back.\n{error}"
+    command = module.params["validate"]
+    if not command or not shutil.which(command[0]):
+        return ""
+    code, out, err = module.run_command(command)
+    if code == 0 and not any(text in out + err for text in module.params["forbidden"]):
+        return ""
+    return f"{' '.join(command)} refused the new files; the old are back.\n{(err or out).strip()}"
 
 
 def main() -> None:
@@ -151,13 +186,16 @@ def main() -> None:
                 "options": file_options,
             },
             "validate": {"type": "list", "elements": "str", "default": []},
+            "forbidden": {"type": "list", "elements": "str", "default": []},
+            "pending": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
     pairs = [(wanted, read_before(Path(wanted["path"]))) for wanted in module.params["files"]]
     pairs = [(wanted, before) for wanted, before in pairs if needs_writing(wanted, before)]
+    pending = PENDING / module.params["pending"] if module.params["pending"] else None
     result = {
-        "changed": bool(pairs),
+        "changed": bool(pairs) or (pending is not None and pending.exists()),
         "written": [wanted["path"] for wanted, _ in pairs],
         "diff": [
             {
@@ -171,18 +209,14 @@ def main() -> None:
     }
     if not pairs or module.check_mode:
         module.exit_json(**result)
-    for wanted, before in pairs:
-        before.path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-        content = wanted["content"].encode("utf-8")
-        write_file(before.path, content, wanted["owner"], wanted["group"], int(wanted["mode"], 8))
-    command = module.params["validate"]
-    if command and shutil.which(command[0]):
-        code, out, err = module.run_command(command)
-        if code != 0:
-            for _, before in pairs:
-                restore(before)
-            said = (err or out).strip()
-            module.fail_json(msg=f"{' '.join(command)} refused the new files; the old are back.\n{said}")
+    if pending is not None:
+        make_directory(PENDING)
+        pending.touch()
+    why = refusal(module, pairs)
+    if why:
+        for _, before in pairs:
+            restore(before)
+        module.fail_json(msg=why)
     module.exit_json(**result)
 
 

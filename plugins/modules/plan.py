@@ -68,6 +68,7 @@ apps:
     reasons: {description: Why., type: list, elements: str}
     built: {description: Whether the release is complete on the host., type: bool}
     served: {description: Id of the release that gets the traffic., type: str}
+    serving: {description: Name of the vassal that gets the traffic., type: str}
     vassal: {description: Name of the vassal to start it as., type: str}
     parts: {description: Digest of each key of the app., type: dict}
 """
@@ -107,9 +108,7 @@ def main() -> None:
             revisions = list(pool.map(revision, apps))
     except SourceError as error:
         module.fail_json(msg=str(error))
-    plans = [
-        plan_app(app["description"], known, interpreter) for app, known in zip(apps, revisions, strict=True)
-    ]
+    plans = [plan_app(app["description"], known, interpreter) for app, known in zip(apps, revisions, strict=True)]
     before, after = describe(plans)
     differs = any(plan.action != "unchanged" for plan in plans)
     module.exit_json(

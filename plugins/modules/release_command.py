@@ -80,15 +80,11 @@ def main() -> None:
     if done.exists() or module.check_mode:
         module.exit_json(changed=not done.exists(), log=str(done))
     command = ["/bin/sh", "-c", params["command"]]
-    result = run_as(layout.user, command, release / "src", app_environment(release), params["timeout"])
+    result = run_as(layout.user, command, release / "src", app_environment(release), params["timeout"], [layout.shared])
     log = done if result.code == 0 else failed
     write_file(log, result.output.encode("utf-8"), "root", "root", 0o600)
     if result.code != 0:
-        why = (
-            f"ended with {result.code}"
-            if result.code is not None
-            else f"took more than {params['timeout']} s"
-        )
+        why = f"ended with {result.code}" if result.code is not None else f"took more than {params['timeout']} s"
         module.fail_json(
             msg=f"app {params['name']}, release {params['release']}: the release command {why}; "
             f"the release was not started. All of its output: {log}\n{result.tail}"

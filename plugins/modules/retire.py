@@ -11,7 +11,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.files import remove_
 from ansible_collections.emperor.flask.plugins.module_utils.layout import (
     VASSAL_NAME,
     AppLayout,
-    vassals_of,
+    traces_of,
 )
 from ansible_collections.emperor.flask.plugins.module_utils.releases import served_release
 
@@ -40,6 +40,10 @@ options:
     description: Seconds that requests in flight get.
     type: int
     default: 60
+  request_timeout:
+    description: Seconds after which uWSGI ends a request by force, so that the longest has ended then.
+    type: int
+    default: 60
 """
 
 EXAMPLES = r"""
@@ -63,6 +67,7 @@ def main() -> None:
         argument_spec={
             "name": {"type": "str", "required": True},
             "drain_timeout": {"type": "int", "default": 60},
+            "request_timeout": {"type": "int", "default": 60},
         },
         supports_check_mode=True,
     )
@@ -72,10 +77,10 @@ def main() -> None:
     if served is None:
         module.fail_json(msg=f"app {layout.name} serves no release yet; nothing can be retired")
         return
-    kept = emperor.vassal_of_release(layout.release(served))
+    kept = emperor.serving_vassal(layout.release(served))
     if kept is None:
         module.fail_json(msg=f"app {layout.name}: release {served} has no vassal; deploy it again")
-    leaving = [name for name in vassals_of(layout.name) if name != kept]
+    leaving = [name for name in traces_of(layout.name) if name != kept]
     unfinished = list(layout.releases.glob("*.tmp"))
     if not module.check_mode:
         try:
@@ -84,7 +89,7 @@ def main() -> None:
                 if match is not None:
                     emperor.wait_idle(layout.stats(match["release"]), timeout)
                 # The emperor lets it end gracefully, so a request that came in just now ends too.
-                emperor.stop(name, timeout + 15)
+                emperor.stop(name, module.params["request_timeout"] + 15)
         except emperor.EmperorError as error:
             module.fail_json(msg=f"app {layout.name}: {error}")
         for path in unfinished:

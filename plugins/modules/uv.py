@@ -5,12 +5,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils.commands import SYSTEM_PYTHON, build_environment
-from ansible_collections.emperor.flask.plugins.module_utils.files import remove_tree, sync_tree, write_file
+from ansible_collections.emperor.flask.plugins.module_utils.files import (
+    make_directory,
+    remove_tree,
+    sync_tree,
+    write_file,
+)
 
 DOCUMENTATION = r"""
 module: uv
@@ -37,9 +43,9 @@ options:
     type: path
     required: true
   environment:
-    description: Environment variables for pip.
-    type: dict
-    default: {}
+    description: Environment variables for pip, a mapping in JSON. It is never shown.
+    type: str
+    default: "{}"
 """
 
 EXAMPLES = r"""
@@ -67,8 +73,9 @@ def main() -> None:
         argument_spec={
             "requirements": {"type": "str", "required": True},
             "home": {"type": "path", "required": True},
-            # An index's password may stand in it.
-            "environment": {"type": "dict", "default": {}, "no_log": True},
+            # An index's password may stand in it. As one text: Ansible hides the values of a hidden mapping
+            # wherever they occur, and a value such as 1 would blot out the path in the result.
+            "environment": {"type": "str", "default": "{}", "no_log": True},
         },
         supports_check_mode=True,
     )
@@ -79,8 +86,8 @@ def main() -> None:
     changed = not (program.exists() and stamp.exists() and stamp.read_bytes() == digest)
     if changed and not module.check_mode:
         remove_tree(home)
-        home.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-        environment = {key: str(value) for key, value in module.params["environment"].items()}
+        make_directory(home.parent)
+        environment = json.loads(module.params["environment"])
         listed = Path(module.tmpdir, "uv.txt")
         listed.write_bytes(requirements)
         install = ["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"]

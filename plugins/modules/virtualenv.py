@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
+import json
 import platform
-import tempfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -20,13 +20,16 @@ from ansible_collections.emperor.flask.plugins.module_utils.files import (
     remove_tree,
     set_access,
     sync_tree,
+    write_file,
 )
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import (
-    COMPLETE,
     RequirementsError,
     build_commands,
     find_requirements,
+    has_hashes,
+    marker,
+    read_inputs,
     virtualenv_id,
 )
 
@@ -35,7 +38,8 @@ module: virtualenv
 short_description: Build the virtualenv of a release, or find it built
 description:
   - Releases whose interpreter and requirements are the same share one virtualenv.
-  - It is built by a user of its own, so that no code of a package runs as root, and belongs to root then.
+  - It is built by a user of its own, C(build-<name>), in a unit that ends with all its processes, so that no
+    code of a package runs as root. It belongs to root then.
 attributes:
   check_mode:
     description: Says what would change, and changes nothing.
@@ -67,18 +71,10 @@ options:
     description: Path of uv.
     type: path
     required: true
-  user:
-    description: User that builds.
-    type: str
-    default: flask-build
-  cache:
-    description: Folder of the builder's caches.
-    type: path
-    required: true
   environment:
-    description: Environment variables for uv and pip.
-    type: dict
-    default: {}
+    description: Environment variables for uv and pip, a mapping in JSON. It is never shown.
+    type: str
+    default: "{}"
   timeout:
     description: Seconds that one command may take.
     type: int
@@ -91,7 +87,6 @@ EXAMPLES = r"""
     name: shop
     source: /srv/apps/shop/releases/3f9c2a71b04e.tmp/src
     uv: /opt/flask-emperor/uv/bin/uv
-    cache: /var/cache/flask-emperor
 """
 
 RETURN = r"""
@@ -111,10 +106,9 @@ def main() -> None:
             "requirements": {"type": "str"},
             "installer": {"type": "str", "choices": ["uv", "pip"], "default": "uv"},
             "uv": {"type": "path", "required": True},
-            "user": {"type": "str", "default": "flask-build"},
-            "cache": {"type": "path", "required": True},
-            # An index's password may stand in it.
-            "environment": {"type": "dict", "default": {}, "no_log": True},
+            # An index's password may stand in it. As one text: Ansible hides the values of a hidden mapping
+            # wherever they occur, and a value such as 1 would blot out the path in the result.
+            "environment": {"type": "str", "default": "{}", "no_log": True},
             "timeout": {"type": "int", "default": 1800},
         },
         supports_check_mode=True,
@@ -127,35 +121,33 @@ def main() -> None:
     version = module.run_command([SYSTEM_PYTHON, "-I", "-V"], check_rc=True)[1].strip()
     try:
         requirements = find_requirements(source, params["requirements"], params["installer"])
-        name = virtualenv_id(source, requirements, params["installer"], f"{platform.machine()} {version}")
+        files = read_inputs(source, requirements) if requirements else {}
+        name = virtualenv_id(source, files, params["installer"], f"{platform.machine()} {version}")
     except RequirementsError as error:
         module.fail_json(msg=f"app {params['name']}: {error}")
     target = layout.virtualenvs / name
-    if (target / COMPLETE).exists():
+    if target.is_dir() and marker(target).exists():
         module.exit_json(changed=False, path=str(target))
+    remove_tree(marker(target))
     remove_tree(target)
     target.mkdir(mode=0o700)
-    set_access(target, params["user"], params["user"], 0o700)
-    environment = build_environment(
-        {key: str(value) for key, value in params["environment"].items()}, Path(params["cache"])
-    )
+    set_access(target, layout.builder, layout.builder, 0o700)
+    environment = build_environment(json.loads(params["environment"]), layout.cache)
     folder = requirements.parent if requirements else source
-    with tempfile.TemporaryDirectory(prefix="build-", dir=params["cache"]) as scratch:
-        set_access(Path(scratch), params["user"], params["user"], 0o700)
-        environment["TMPDIR"] = scratch
-        for command in build_commands(
-            target, requirements, params["installer"], Path(params["uv"]), Path(scratch)
-        ):
-            result = run_as(params["user"], command, folder, environment, params["timeout"])
-            if result.code != 0:
-                remove_tree(target)
-                why = f"ended with {result.code}" if result.code is not None else "took too long"
-                of = f" from {requirements.relative_to(source)}" if requirements else ""
-                said = f"{Path(command[0]).name} {why}.\n{result.tail}"
-                module.fail_json(msg=f"app {params['name']}: the virtualenv{of} cannot be built; {said}")
+    commands = build_commands(target, requirements, params["installer"], Path(params["uv"]), has_hashes(files))
+    for command in commands:
+        may_write = [target, layout.cache]
+        result = run_as(layout.builder, command, folder, environment, params["timeout"], may_write)
+        if result.code != 0:
+            remove_tree(target)
+            why = f"ended with {result.code}" if result.code is not None else "took too long"
+            of = f" from {requirements.relative_to(source)}" if requirements else ""
+            said = f"{Path(command[0]).name} {why}.\n{result.tail}"
+            module.fail_json(msg=f"app {params['name']}: the virtualenv{of} cannot be built; {said}")
+    # No process of the builder is left, so nothing can be swapped under our hands.
     own_tree(target, layout.user)
-    (target / COMPLETE).touch(mode=0o644)
     sync_tree(target)
+    write_file(marker(target), b"", "root", "root", 0o644)
     module.exit_json(changed=True, path=str(target))
 
 

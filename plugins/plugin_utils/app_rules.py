@@ -18,7 +18,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import VA
 
 _LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
 _HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
-_IPV4 = re.compile(r"(\d{1,3})(\.\d{1,3}){3}")
+_IPV4 = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")
 _WSGI = re.compile(
     r"(?P<target>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*|[\w./-]+\.py):(?P<callable>[A-Za-z_]\w*(\(\))?)",
     re.ASCII,
@@ -26,7 +26,8 @@ _WSGI = re.compile(
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*(/[A-Za-z0-9_][A-Za-z0-9_.@+-]*)*")
 _URL = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.~-]*)+")
 _REQUEST_PATH = re.compile(r"/[A-Za-z0-9_.~/?=&%+-]*")
-_ENV_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
+# 255 bytes are the longest name of a file, which each variable becomes; a temporary name is longer.
+_ENV_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,199}")
 # What these variables do happens before the app's code runs, or changes how uWSGI itself starts.
 _ENV_FORBIDDEN = ("UWSGI_", "LD_", "EMPEROR_", "PYTHONHOME", "PYTHONPATH", "NOTIFY_SOCKET")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?")
@@ -34,8 +35,11 @@ _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}")
 _GIT_VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]*")
 _GIT_ADDRESS = re.compile(r"(https?|ssh|git|file)://\S+|[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+:\S+|/\S+")
 _PASSWORD_IN_ADDRESS = re.compile(r"://[^/@]*:[^/@]*@")
-_SIZE = re.compile(r"(\d{1,9})([kmg]?)")
-_TIME = re.compile(r"(\d{1,9})(s|m|h|d)")
+# At most 9,999 of a unit: nginx counts bytes in 63 bits, and nobody uploads more.
+_SIZE = re.compile(r"[0-9]{1,4}[kmg]|[0-9]{1,9}")
+_TIME = re.compile(r"([0-9]{1,9})(s|m|h|d)")
+# Below what Linux takes (255 and 4095 bytes), with room for the folders around and temporary names.
+_NAME_LENGTH, _PATH_LENGTH = 200, 1000
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # Linux keeps one path component below 256 bytes and a whole argument below 128 KiB; uWSGI's envdir
 # reads a file into one environment entry.
@@ -83,11 +87,7 @@ def seconds(time: str) -> int:
 def _source_packages(source: Mapping[str, Any]) -> list[str]:
     if not source["git"]:
         return []
-    return (
-        ["git"]
-        if "://" in source["git"] and not source["git"].startswith("ssh:")
-        else ["git", "openssh-client"]
-    )
+    return ["git"] if "://" in source["git"] and not source["git"].startswith("ssh:") else ["git", "openssh-client"]
 
 
 def _check_name(app: dict[str, Any], path: str, problems: Problems) -> None:
@@ -110,6 +110,8 @@ def _check_source(app: dict[str, Any], path: str, problems: Problems) -> None:
             f"{path}.source.git",
             f"'{source['git']}' is no address of a git repository; try https://…",
         )
+    elif kind == "git" and _PASSWORD_IN_ADDRESS.search(source["git"]):
+        problems.add(f"{path}.source.git", "holds a password, which logs would show; use a key of the host")
     if kind != "git" and source["version"] != "HEAD":
         problems.add(f"{path}.source.version", f"goes with git only; this source is a {kind}")
     elif not _GIT_VERSION.fullmatch(source["version"]) or ".." in source["version"]:
@@ -162,6 +164,8 @@ def _check_domains(app: dict[str, Any], path: str, problems: Problems) -> None:
 def _check_path(value: str, what: str, where: str, problems: Problems) -> None:
     if value.startswith("/") or ".." in PurePosixPath(value).parts:
         problems.add(where, f"{what} {value} is outside the app; give a path below its root, without '..'")
+    elif len(value) > _PATH_LENGTH or any(len(part) > _NAME_LENGTH for part in value.split("/")):
+        problems.add(where, f"{what} {value[:40]}… is too long; at most {_PATH_LENGTH} characters")
     elif not _PATH.fullmatch(value):
         problems.add(where, f"{what} {value!r}: use letters, digits, '.', '_', '-', '@', '+' and '/'")
 
@@ -192,7 +196,7 @@ def _check_urls(app: dict[str, Any], path: str, problems: Problems) -> None:
     for key in ("static", "media"):
         for index, entry in enumerate(app[key]):
             where = f"{path}.{key}[{index}].url"
-            if not _URL.fullmatch(entry["url"]) or ".." in entry["url"]:
+            if len(entry["url"]) > _PATH_LENGTH or not _URL.fullmatch(entry["url"]) or ".." in entry["url"]:
                 problems.add(
                     where,
                     f"'{entry['url']}' is not a prefix such as /{key}; it starts with '/' and ends without",
@@ -200,7 +204,7 @@ def _check_urls(app: dict[str, Any], path: str, problems: Problems) -> None:
             elif entry["url"] in seen:
                 problems.add(where, f"{entry['url']} is served by {seen[entry['url']]} already")
             seen.setdefault(entry["url"], f"{key}[{index}]")
-    if not _REQUEST_PATH.fullmatch(app["health"]["path"]):
+    if len(app["health"]["path"]) > _PATH_LENGTH or not _REQUEST_PATH.fullmatch(app["health"]["path"]):
         problems.add(f"{path}.health.path", f"'{app['health']['path']}' is not a path such as /healthz")
 
 

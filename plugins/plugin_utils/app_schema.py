@@ -29,6 +29,7 @@ _TYPE_NAMES = {
 }
 
 
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _INDEX = re.compile(r"\[(\d+)\]")
 
 
@@ -85,9 +86,7 @@ def _complete_dict(raw: Any, options: Mapping[str, Any], path: str, problems: Pr
     for key in raw:
         if key not in options:
             problems.add(f"{path}.{key}", _unknown_key(str(key), options))
-    return {
-        key: _complete_value(raw.get(key), spec, f"{path}.{key}", problems) for key, spec in options.items()
-    }
+    return {key: _complete_value(raw.get(key), spec, f"{path}.{key}", problems) for key, spec in options.items()}
 
 
 def _complete_value(raw: Any, spec: Mapping[str, Any], path: str, problems: Problems) -> Any:
@@ -112,14 +111,11 @@ def _complete_value(raw: Any, spec: Mapping[str, Any], path: str, problems: Prob
                 "options": spec.get("options", {}),
                 "required": True,
             }
-            return [
-                _complete_value(item, item_spec, f"{path}[{index}]", problems)
-                for index, item in enumerate(raw)
-            ]
+            return [_complete_value(item, item_spec, f"{path}[{index}]", problems) for index, item in enumerate(raw)]
     elif kind == "int":
         if isinstance(raw, int) and not isinstance(raw, bool):
             return int(raw)
-        if isinstance(raw, str) and raw.isascii() and raw.lstrip("-").isdigit():
+        if isinstance(raw, str) and _WHOLE_NUMBER.fullmatch(raw):
             return int(raw)
     elif kind == "str":
         if isinstance(raw, str):
@@ -132,7 +128,8 @@ def _complete_value(raw: Any, spec: Mapping[str, Any], path: str, problems: Prob
             # 1.10 has become 1.1 by the time it gets here, so a guess could be wrong.
             problems.add(path, f"{str(raw).lower()} is not a text; write it in quotes")
             return None
-    problems.add(path, f"must be {_TYPE_NAMES[kind]}, not {_describe(raw)}")
+    found = "something else" if spec.get("no_log") else _describe(raw)
+    problems.add(path, f"must be {_TYPE_NAMES[kind]}, not {found}")
     return None
 
 

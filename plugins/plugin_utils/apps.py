@@ -44,7 +44,7 @@ def read_apps(raw: Any, search: list[str] | None = None) -> list[dict[str, Any]]
 
 def _with_layout(app: dict[str, Any]) -> dict[str, Any]:
     layout = AppLayout(app["name"])
-    return {**app, "user": layout.user, "root": str(layout.root)}
+    return {**app, "user": layout.user, "builder": layout.builder, "root": str(layout.root)}
 
 
 def _locate_source(app: dict[str, Any], where: str, search: list[str], problems: Problems) -> None:

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -29,20 +30,17 @@ class SourceTree:
     def find(cls, path: str, search: list[str], folder: bool = True) -> Path | None:
         """Return the first existing place of `path` below the folders of `search`, or None."""
         for start in search:
-            candidate = Path(start) / Path(path).expanduser()
-            if candidate.is_dir() if folder else candidate.is_file():
+            candidate = Path(start) / os.path.expanduser(path)  # noqa: PTH111 - leaves an unknown ~user
+            # Unlike Path's own methods, these say no to a path that is too long to exist.
+            if os.path.isdir(candidate) if folder else os.path.isfile(candidate):  # noqa: PTH112, PTH113
                 return candidate.resolve()
         return None
 
     def files(self) -> list[Path]:
         """Return the files and symbolic links, relative to the root, in a stable order."""
         ignored = set(self._ignored)
-        listed = [
-            name for name in self._list() if not _NEVER.intersection(name.parts) and name.suffix != ".pyc"
-        ]
-        return sorted(
-            name for name in listed if not any(str(part) in ignored for part in (name, *name.parents))
-        )
+        listed = [name for name in self._list() if not _NEVER.intersection(name.parts) and name.suffix != ".pyc"]
+        return sorted(name for name in listed if not any(str(part) in ignored for part in (name, *name.parents)))
 
     def revision(self) -> str:
         """Return a digest of names, executable bits and contents."""
@@ -65,36 +63,30 @@ class SourceTree:
                 archive.add(self.root / name, arcname=str(name), recursive=False, filter=_plain)
 
     def _list(self) -> list[Path]:
-        if shutil.which("git"):
-            listed = self._list_with_git()
-            if listed is not None:
-                return listed
-        return [
-            (Path(folder) / name).relative_to(self.root)
-            for folder, _folders, names in os.walk(self.root)
-            for name in names
-        ]
-
-    def _list_with_git(self) -> list[Path] | None:
-        tracked = _git(["-C", str(self.root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-        if tracked is None:
-            # No repository around it: an empty one elsewhere makes git apply the .gitignore all the same.
-            with tempfile.TemporaryDirectory(prefix="emperor-flask-") as folder:
-                if _git(["init", "--quiet", "--bare", folder]) is None:
-                    return None
-                place = [f"--git-dir={folder}", f"--work-tree={self.root}", "-C", str(self.root)]
-                tracked = _git([*place, "ls-files", "-z", "--others", "--exclude-standard"])
-        if tracked is None:
-            return None
-        names = {Path(os.fsdecode(name)) for name in tracked.split(b"\0") if name}
-        # A deleted file stays in git's index; a nested repository is listed as a folder.
-        return [name for name in names if (self.root / name).is_symlink() or (self.root / name).is_file()]
+        with tempfile.TemporaryDirectory(prefix="emperor-flask-") as repository:
+            if shutil.which("git") and _git("init", "--quiet", "--bare", repository) is not None:
+                return list(_unignored(self.root, Path(), repository))
+        walk = os.walk(self.root)
+        found = (Path(folder, name) for folder, folders, names in walk for name in folders + names)
+        return [path.relative_to(self.root) for path in found if path.is_symlink() or path.is_file()]
 
 
-def _git(arguments: list[str]) -> bytes | None:
-    # The folder may belong to somebody else than the person who deploys it; listing runs none of its code.
-    command = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", *arguments]
-    result = subprocess.run(command, capture_output=True, check=False, timeout=60)
+def _unignored(root: Path, below: Path, repository: str) -> Iterator[Path]:
+    """Yield what git would not ignore, asked through an empty repository of our own.
+
+    The folder's own repository is never used: its configuration can name commands that git runs.
+    """
+    place = (f"--git-dir={repository}", f"--work-tree={root / below}", "-C", str(root / below))
+    listed = _git(*place, "ls-files", "-z", "--others", "--exclude-standard") or b""
+    for name in (below / os.fsdecode(name) for name in listed.split(b"\0") if name):
+        if (root / name).is_dir() and not (root / name).is_symlink():
+            yield from _unignored(root, name, repository)  # a repository in the folder, such as a submodule
+        else:
+            yield name
+
+
+def _git(*arguments: str) -> bytes | None:
+    result = subprocess.run(["git", *arguments], capture_output=True, check=False, timeout=60)
     return result.stdout if result.returncode == 0 else None
 
 

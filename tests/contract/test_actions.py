@@ -28,9 +28,7 @@ def play(run: Run, folder: Path) -> Done:
     (folder / "app").mkdir()
     (folder / "app/app.py").write_text("app = 1\n")
     (folder / "templates").mkdir()
-    (folder / "templates/a.j2").write_text(
-        "{{ word }} {{ more | default('') }}\n{% if true %}\n  end\n{% endif %}\n"
-    )
+    (folder / "templates/a.j2").write_text("{{ word }} {{ more | default('') }}\n{% if true %}\n  end\n{% endif %}\n")
     (folder / "templates/recipe.j2").write_text("recipe\n")
     app = minimal(source={"path": str(folder / "app")}, secrets={"KEY": "{{ secret }}"})
     out = {"path": f"{folder}/out", **MINE}
@@ -84,9 +82,7 @@ def test_the_plan_is_made_on_the_host(seen: list[dict[str, Any]]) -> None:
     assert len(app["id"]) == 12
 
 
-def test_templates_are_rendered_with_the_variables_of_task_and_file(
-    seen: list[dict[str, Any]], folder: Path
-) -> None:
+def test_templates_are_rendered_with_the_variables_of_task_and_file(seen: list[dict[str, Any]], folder: Path) -> None:
     assert seen[2]["written"] == [f"{folder}/out", f"{folder}/plain"]
     assert (folder / "out").read_text() == "task own\n  end\n"
     assert (folder / "plain").read_text() == "kept {{ as it is\n"

@@ -22,9 +22,7 @@ PLUGINS = "ansible_collections.emperor.flask.plugins"
 
 
 def plugins(kind: str) -> list[str]:
-    return sorted(
-        path.stem for path in (COLLECTION / "plugins" / kind).glob("*.py") if path.stem != "__init__"
-    )
+    return sorted(path.stem for path in (COLLECTION / "plugins" / kind).glob("*.py") if path.stem != "__init__")
 
 
 MODULES, FILTERS, ACTIONS = plugins("modules"), plugins("filter"), plugins("action")
@@ -155,9 +153,7 @@ def test_examples_call_the_module_with_what_it_takes(name: str) -> None:
         check_call(called, given)
 
 
-@pytest.mark.parametrize(
-    "file", sorted(ROLES.glob("*/tasks/*.yml")), ids=lambda file: "/".join(file.parts[-3::2])
-)
+@pytest.mark.parametrize("file", sorted(ROLES.glob("*/tasks/*.yml")), ids=lambda file: "/".join(file.parts[-3::2]))
 def test_roles_call_modules_with_what_they_take(file: Path) -> None:
     for name, given in calls(yaml.safe_load(file.read_text())):
         check_call(name, given)

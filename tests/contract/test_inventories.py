@@ -87,7 +87,5 @@ def test_secrets_of_a_vault_arrive_as_they_are(tmp_path: Path, run: Run, whole: 
     (folder / "vault.yml").write_text(encrypted("vault_shop: {KEY: p%40ss;$(x)}\n") if whole else inline)
     show = "msg={{ (flask_apps | emperor.flask.complete_apps)[0].secrets | to_json | b64encode }}"
     key = ["--vault-password-file", tmp_path / "password"]
-    found = run(
-        "ansible", "app", "-i", tmp_path / "hosts.yml", *key, "-m", "ansible.builtin.debug", "-a", show
-    )
+    found = run("ansible", "app", "-i", tmp_path / "hosts.yml", *key, "-m", "ansible.builtin.debug", "-a", show)
     assert base64.b64encode(b'{"KEY": "p%40ss;$(x)"}').decode() in found.output, found.said

@@ -28,9 +28,7 @@ def entry_points(role: str) -> dict[str, Any]:
 
 def options(role: str) -> dict[str, Any]:
     """Return the variables that a role takes, from all its entry points."""
-    return {
-        name: spec for entry in entry_points(role).values() for name, spec in entry.get("options", {}).items()
-    }
+    return {name: spec for entry in entry_points(role).values() for name, spec in entry.get("options", {}).items()}
 
 
 def nested(options: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

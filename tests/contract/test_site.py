@@ -76,9 +76,7 @@ def test_no_secret_is_shown(refused: Done) -> None:
 
 @pytest.mark.parametrize("more", [["--tags", "nginx"], ["--check", "--diff"], ["--limit", "one.invalid"]])
 def test_no_option_gets_around_the_check(run: Run, inventory: Path, more: list[str]) -> None:
-    found = run(
-        "ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps({"flask_apps": BAD[4:5]}), *more
-    )
+    found = run("ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps({"flask_apps": BAD[4:5]}), *more)
     assert found.code != 0
     assert "flask_apps[0].name: app 'My App'" in found.said
     assert "UNREACHABLE" not in found.said
@@ -94,8 +92,6 @@ def test_a_mistake_on_one_host_keeps_the_others_untouched(run: Run, inventory: P
 
 def test_right_apps_get_through_to_the_hosts(run: Run, inventory: Path) -> None:
     """Else the tests above would pass on a playbook that does nothing."""
-    found = run(
-        "ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps({"flask_apps": [minimal()]})
-    )
+    found = run("ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps({"flask_apps": [minimal()]}))
     assert "UNREACHABLE" in found.said
     assert "mistake" not in found.said

@@ -17,12 +17,7 @@ def role_variables(role: str) -> dict[str, Any]:
     """Return what the files in defaults/ and vars/ of a role set."""
     loader = DataLoader()
     files = (ROLES / role / folder / "main.yml" for folder in ("defaults", "vars"))
-    return {
-        key: value
-        for file in files
-        if file.exists()
-        for key, value in loader.load_from_file(str(file)).items()
-    }
+    return {key: value for file in files if file.exists() for key, value in loader.load_from_file(str(file)).items()}
 
 
 def render(role: str, template: str, variables: dict[str, Any] | None = None) -> str:

@@ -37,9 +37,7 @@ def test_nginx_listens_for_everybody(host: Any) -> None:
 
 
 def test_nothing_else_listens_on_tcp(host: Any) -> None:
-    ports = {
-        line.rpartition(":")[2] for line in host.socket.get_listening_sockets() if line.startswith("tcp")
-    }
+    ports = {line.rpartition(":")[2] for line in host.socket.get_listening_sockets() if line.startswith("tcp")}
     assert ports == {"80"}
 
 
@@ -82,9 +80,7 @@ def test_only_nginx_may_connect_to_a_socket(host: Any, user: str, outcome: str) 
     )
     socket = f"/run/flask-emperor/sockets/{vassal(host, 'guestbook')}.socket"
     assert (
-        host.check_output(
-            "setpriv --reuid=%s --regid=%s --clear-groups python3 -c %s %s", user, user, script, socket
-        )
+        host.check_output("setpriv --reuid=%s --regid=%s --clear-groups python3 -c %s %s", user, user, script, socket)
         == outcome
     )
 
@@ -184,7 +180,7 @@ def test_the_log_names_app_and_times(host: Any) -> None:
 
 @pytest.mark.parametrize("app", APPS)
 def test_what_an_app_writes_is_in_the_journal_under_its_user(host: Any, app: str) -> None:
-    assert "WSGI app 0" in host.check_output("journalctl --identifier=app-%s --output=cat --no-pager", app)
+    assert "WSGI app 0" in host.check_output("journalctl _UID=$(id -u app-%s) --output=cat --no-pager", app)
 
 
 @pytest.mark.parametrize("app", APPS)

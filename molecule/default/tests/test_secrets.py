@@ -16,9 +16,7 @@ def test_the_app_has_its_secret_and_nobody_else_can_read_it(host: Any) -> None:
 
 def test_the_secret_is_in_no_other_file(host: Any) -> None:
     places = "/srv /etc /var/log /run /opt /usr/local /var/cache /var/tmp /tmp /root"
-    found = host.run(
-        f"grep --recursive --files-with-matches --binary-files=text -s {SECRET} {places}"
-    ).stdout.split()
+    found = host.run(f"grep --recursive --files-with-matches --binary-files=text -s {SECRET} {places}").stdout.split()
     real = {host.check_output("readlink -f %s", path) for path in found}
     assert {path.rpartition("/env/")[2] for path in real} == {"SECRET_KEY"}, real
 

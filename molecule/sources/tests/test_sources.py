@@ -61,9 +61,7 @@ def test_every_value_arrives_as_it_was_written(host: Any) -> None:
     assert environment["NUMBER"] == "7"
     assert environment["TOKEN"] == "s3cret-%n-$(hostname)-not-shown"
     assert environment["EMPEROR_APP"] == "from-git"
-    assert f"releases/{environment['EMPEROR_RELEASE']}" == host.check_output(
-        "readlink /srv/apps/from-git/current"
-    )
+    assert f"releases/{environment['EMPEROR_RELEASE']}" == host.check_output("readlink /srv/apps/from-git/current")
 
 
 def test_an_app_learns_who_asks_and_how(host: Any) -> None:
@@ -111,9 +109,19 @@ def test_a_sleeper_ends_and_wakes_up(host: Any) -> None:
 
 
 def test_the_builder_left_nothing_behind(host: Any) -> None:
-    assert host.run("pgrep --euid flask-build").rc != 0
-    assert host.check_output("find /srv/apps -user flask-build -o -group flask-build") == ""
-    assert host.check_output("find /var/cache/flask-emperor -maxdepth 1 -name 'build-*'") == ""
+    for app in APPS:
+        assert host.run("pgrep --euid %s", f"build-{app}").rc != 0
+        assert host.check_output("find /srv/apps -user build-%s -o -group build-%s", app, app) == ""
+        cache = host.file(f"/var/cache/flask-emperor/{app}")
+        assert (cache.user, cache.mode) == (f"build-{app}", 0o700)
+
+
+@pytest.mark.parametrize("user", ["www-data", "app-from-tar", "build-from-tar", "daemon"])
+def test_nobody_reads_the_repository_of_an_app(host: Any, user: str) -> None:
+    command = "setpriv --reuid=%s --regid=%s --clear-groups cat /srv/apps/from-git/repository.git/HEAD"
+    result = host.run(command, user, user)
+    assert result.rc != 0
+    assert "Permission denied" in result.stderr
 
 
 def test_the_tutorial_works(host: Any) -> None:

@@ -42,9 +42,7 @@ def test_each_change_of_an_app_is_another_release(changes: dict[str, Any]) -> No
     assert identity(sent(**changes)) != identity(sent())
 
 
-@pytest.mark.parametrize(
-    "given", [{"workers": {"processes": 2}}, {"idle": "0h"}, {"domains": ["shop.localhost"]}]
-)
+@pytest.mark.parametrize("given", [{"workers": {"processes": 2}}, {"idle": "0h"}, {"domains": ["shop.localhost"]}])
 def test_a_default_written_out_is_no_change(given: dict[str, Any]) -> None:
     assert identity(sent(**given)) == identity(sent())
 

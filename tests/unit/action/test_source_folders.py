@@ -11,9 +11,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import so
 from ansible_collections.emperor.flask.tests.support.apps import COLLECTION
 
 
-def test_the_configuration_comes_first_and_the_collection_last(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_configuration_comes_first_and_the_collection_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(constants, "CONFIG_FILE", f"{tmp_path}/ansible.cfg")

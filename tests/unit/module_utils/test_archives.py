@@ -45,9 +45,7 @@ def pack_zip(folder: Path, entries: list[Entry]) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content, kind, mode in entries:
             entry = zipfile.ZipInfo(name + "/" if kind == FOLDER else name)
-            unix = {LINK: stat.S_IFLNK, FOLDER: stat.S_IFDIR, tarfile.CHRTYPE: stat.S_IFCHR}.get(
-                kind, stat.S_IFREG
-            )
+            unix = {LINK: stat.S_IFLNK, FOLDER: stat.S_IFDIR, tarfile.CHRTYPE: stat.S_IFCHR}.get(kind, stat.S_IFREG)
             entry.external_attr = (unix | mode) << 16
             archive.writestr(entry, content)
     return path
@@ -202,9 +200,7 @@ def test_a_hard_link_to_nothing_of_the_archive_is_refused(target: str, tmp_path:
     ],
     ids=["below a file", "over a folder", "link over a file"],
 )
-def test_entries_that_contradict_each_other_are_refused(
-    pack: Pack, entries: list[Entry], tmp_path: Path
-) -> None:
+def test_entries_that_contradict_each_other_are_refused(pack: Pack, entries: list[Entry], tmp_path: Path) -> None:
     with pytest.raises(SourceError):
         unpack(pack(tmp_path, entries), tmp_path / "out", strip=False)
 

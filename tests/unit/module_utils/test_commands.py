@@ -113,16 +113,12 @@ def test_an_apps_commands_see_what_its_vassal_sees(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_builds_trust_the_hosts_certificates(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exists: bool
-) -> None:
+def test_builds_trust_the_hosts_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exists: bool) -> None:
     bundle = tmp_path / "bundle.crt"
     if exists:
         bundle.touch()
     monkeypatch.setattr(commands, "_CA_BUNDLE", bundle)
     found = build_environment({"PIP_NO_INPUT": "0", "A": "1"}, tmp_path)
-    assert (found.get("SSL_CERT_FILE"), found.get("PIP_CERT")) == (
-        (str(bundle),) * 2 if exists else (None, None)
-    )
+    assert (found.get("SSL_CERT_FILE"), found.get("PIP_CERT")) == ((str(bundle),) * 2 if exists else (None, None))
     assert (found["A"], found["PIP_NO_INPUT"], found["UV_PYTHON_DOWNLOADS"]) == ("1", "0", "never")
     assert found["UV_CACHE_DIR"].startswith(str(tmp_path))

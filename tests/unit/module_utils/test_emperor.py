@@ -65,9 +65,7 @@ def test_a_socket_that_nobody_binds_is_reported(emperor: FakeEmperor, release: P
 
 
 def test_an_emperor_that_is_not_there_is_reported(release: Path) -> None:
-    with pytest.raises(
-        tested.EmperorError, match=r"^the emperor does not answer .*systemctl status flask-emperor$"
-    ):
+    with pytest.raises(tested.EmperorError, match=r"^the emperor does not answer .*systemctl status flask-emperor$"):
         tested.start(VASSAL, release, ME, timeout=0.2)
 
 
@@ -79,9 +77,7 @@ def test_an_emperor_that_talks_nonsense_is_reported(host: Host) -> None:
         tested.scan()
 
 
-def test_a_stop_waits_for_the_end_and_takes_the_socket_along(
-    host: Host, emperor: FakeEmperor, release: Path
-) -> None:
+def test_a_stop_waits_for_the_end_and_takes_the_socket_along(host: Host, emperor: FakeEmperor, release: Path) -> None:
     neighbours = [f"{VASSAL}-2", f"shop2.{RELEASE}"]
     for name in (VASSAL, *neighbours):
         tested.start(name, release, ME, timeout=2)
@@ -102,9 +98,7 @@ def test_a_socket_left_over_from_a_crash_goes_too(host: Host, emperor: FakeEmper
     assert list(host.sockets.iterdir()) == []
 
 
-def test_statistics_go_with_the_last_vassal_of_their_release(
-    host: Host, emperor: FakeEmperor, release: Path
-) -> None:
+def test_statistics_go_with_the_last_vassal_of_their_release(host: Host, emperor: FakeEmperor, release: Path) -> None:
     statistics = host.apps / "shop/run" / f"{RELEASE}.stats"
     statistics.parent.mkdir()
     with socket.socket(socket.AF_UNIX) as bound:

@@ -39,24 +39,21 @@ def test_a_link_is_replaced_and_its_target_left_alone(tmp_path: Path, accounts: 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(KeyError):
+    with pytest.raises(LookupError, match="no-such-user-here"):
         files.write_file(path, b"new", "no-such-user-here", "root", 0o644)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_unfinished_file_is_private_and_stands_in_scratch(
-    tmp_path: Path, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_unfinished_file_is_private(tmp_path: Path, accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
     def look(path: Path, *_rest: object) -> None:
         seen.append((path.parent, mode(path)))
 
     monkeypatch.setattr(files, "set_access", look)
-    (tmp_path / "scratch").mkdir()
-    files.write_file(tmp_path / "file", b"secret", "root", "root", 0o644, scratch=tmp_path / "scratch")
-    assert seen == [(tmp_path / "scratch", 0o600)]
+    files.write_file(tmp_path / "file", b"secret", "root", "root", 0o644)
+    assert seen == [(tmp_path, 0o600)]
     assert (tmp_path / "file").read_bytes() == b"secret"
 
 

@@ -62,8 +62,7 @@ def test_branches_and_tags_stand_for_their_commits(repository: Repository) -> No
     repository.git("branch", "feature/x")
     second = repository.commit("2")
     found = {
-        name: resolve_version(run, repository.address, name)
-        for name in ("light", "v1.0", "feature/x", "main", "HEAD")
+        name: resolve_version(run, repository.address, name) for name in ("light", "v1.0", "feature/x", "main", "HEAD")
     }
     assert found == {"light": first, "v1.0": first, "feature/x": first, "main": second, "HEAD": second}
     assert repository.git("rev-parse", "v1.0") != first  # the tag is an object of its own
@@ -110,9 +109,7 @@ def exported(repository: Repository, commit: str, folder: Path) -> str:
     return (folder / commit / "app.py").read_text()
 
 
-def test_a_moved_branch_is_fetched_and_the_old_commit_stays_to_be_had(
-    repository: Repository, tmp_path: Path
-) -> None:
+def test_a_moved_branch_is_fetched_and_the_old_commit_stays_to_be_had(repository: Repository, tmp_path: Path) -> None:
     first = repository.commit("1")
     assert exported(repository, first, tmp_path) == "1"
     repository.git("checkout", "--orphan", "other")

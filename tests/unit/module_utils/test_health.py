@@ -106,6 +106,4 @@ def test_the_time_ends_an_endless_change_of_good_and_bad(clock: Clock) -> None:
 
 
 def test_a_slow_good_answer_is_not_enough_when_the_time_is_over(clock: Clock) -> None:
-    assert health.check(clock.asker(answer()), "new", [], 0) == health.Verdict(
-        "too few good answers in time", 1, 1
-    )
+    assert health.check(clock.asker(answer()), "new", [], 0) == health.Verdict("too few good answers in time", 1, 1)

@@ -39,9 +39,7 @@ def test_directories_come_parents_first_and_close_what_is_not_for_all() -> None:
     ]  # fmt: skip
 
 
-def test_vassals_of_an_app_are_not_those_of_a_neighbour(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_vassals_of_an_app_are_not_those_of_a_neighbour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "VASSALS", tmp_path)
     monkeypatch.setattr(layout, "SOCKETS", tmp_path)
     mine = ["web.0123456789ab", "web.0123456789ab-2"]

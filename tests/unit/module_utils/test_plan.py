@@ -86,9 +86,7 @@ def test_what_is_as_it_should_be_is_unchanged(served: Served) -> None:
         ({"revision": None}, "changed: source"),
     ],
 )
-def test_another_release_is_deployed_and_the_reason_named(
-    served: Served, wanted: dict[str, Any], reason: str
-) -> None:
+def test_another_release_is_deployed_and_the_reason_named(served: Served, wanted: dict[str, Any], reason: str) -> None:
     found = planned(**wanted)
     assert (found.action, found.reasons) == ("deploy", [reason])
     assert (found.served, found.built) == (ID, False)

@@ -84,10 +84,7 @@ def test_every_value_of_the_environment_is_written_as_it_is(layout: AppLayout) -
 def test_modes_close_code_and_secrets_and_leave_the_way_to_public(layout: AppLayout) -> None:
     assemble(layout, parts(layout))
     release = layout.release(ID)
-    modes = {
-        name: mode(release / name)
-        for name in ("", "src", "src/app.py", "env", "env/A", "vassal.ini", "public")
-    }
+    modes = {name: mode(release / name) for name in ("", "src", "src/app.py", "env", "env/A", "vassal.ini", "public")}
     assert modes == {
         "": 0o751, "src": 0o750, "src/app.py": 0o640, "env": 0o750, "env/A": 0o640, "vassal.ini": 0o640,
         "public": 0o750,
@@ -95,9 +92,7 @@ def test_modes_close_code_and_secrets_and_leave_the_way_to_public(layout: AppLay
     assert mode(release / "release.json") == 0o600
 
 
-def test_groups_are_the_app_for_code_and_nginx_for_public(
-    layout: AppLayout, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_groups_are_the_app_for_code_and_nginx_for_public(layout: AppLayout, monkeypatch: pytest.MonkeyPatch) -> None:
     from ansible_collections.emperor.flask.plugins.module_utils import releases
 
     given: dict[str, str] = {}
@@ -141,9 +136,7 @@ def test_a_static_folder_that_is_none_is_refused(layout: AppLayout) -> None:
 
 def test_a_static_link_out_of_the_app_is_refused(layout: AppLayout) -> None:
     (staging(layout, ID) / "src/shop/static/passwd").symlink_to("/etc/passwd")
-    with pytest.raises(
-        ReleaseError, match=r"^static path shop/static: .* leads out of the app, to /etc/passwd$"
-    ):
+    with pytest.raises(ReleaseError, match=r"^static path shop/static: .* leads out of the app, to /etc/passwd$"):
         assemble(layout, parts(layout))
     assert not layout.release(ID).exists()
 
@@ -160,9 +153,7 @@ def test_a_writable_folder_through_a_link_is_refused(layout: AppLayout, tmp_path
     """Else a source could make root replace a folder anywhere."""
     (tmp_path / "cache").mkdir()
     (staging(layout, ID) / "src/var").symlink_to(tmp_path)
-    with pytest.raises(
-        ReleaseError, match=r"^writable path var/cache goes through a symbolic link of the source$"
-    ):
+    with pytest.raises(ReleaseError, match=r"^writable path var/cache goes through a symbolic link of the source$"):
         assemble(layout, parts(layout))
     assert (tmp_path / "cache").is_dir()
     assert not (tmp_path / "cache").is_symlink()

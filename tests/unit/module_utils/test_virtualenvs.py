@@ -26,9 +26,7 @@ def write(root: Path, **contents: str) -> None:
         path.write_text(text)
 
 
-def name(
-    root: Path, requirements: str | None = "requirements.txt", installer: str = "uv", python: str = "3.11"
-) -> str:
+def name(root: Path, requirements: str | None = "requirements.txt", installer: str = "uv", python: str = "3.11") -> str:
     return virtualenv_id(root, root / requirements if requirements else None, installer, python)
 
 

@@ -13,8 +13,7 @@ from ansible_collections.emperor.flask.tests.support.modules import run_module
 
 def test_they_are_made_once(root: Path) -> None:
     modes = {
-        name: stat.S_IMODE((root / name).stat().st_mode)
-        for name in ("", "run", "shared/instance", "shared/media")
+        name: stat.S_IMODE((root / name).stat().st_mode) for name in ("", "run", "shared/instance", "shared/media")
     }
     assert modes == {"": 0o751, "run": 0o700, "shared/instance": 0o700, "shared/media": 0o2750}
     assert not run_module(app_directories, name="shop", writable=["instance"], media=["media"])["changed"]

@@ -24,9 +24,7 @@ def folder(tmp_path: Path, accounts: Accounts) -> Path:
 
 
 def wanted(folder: Path, **contents: str) -> list[dict[str, str]]:
-    return [
-        {"path": str(folder / name.replace("__", "/")), "content": text} for name, text in contents.items()
-    ]
+    return [{"path": str(folder / name.replace("__", "/")), "content": text} for name, text in contents.items()]
 
 
 def state(folder: Path) -> dict[str, tuple[str, int]]:
@@ -37,9 +35,7 @@ def state(folder: Path) -> dict[str, tuple[str, int]]:
     }
 
 
-def write(
-    folder: Path, check: bool = False, validate: list[str] | None = None, **contents: str
-) -> dict[str, Any]:
+def write(folder: Path, check: bool = False, validate: list[str] | None = None, **contents: str) -> dict[str, Any]:
     return run_module(managed_files, check=check, files=wanted(folder, **contents), validate=validate or [])
 
 

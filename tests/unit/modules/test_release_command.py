@@ -15,9 +15,7 @@ from ansible_collections.emperor.flask.tests.support.modules import run_module
 
 
 def run(check: bool = False) -> dict[str, Any]:
-    return run_module(
-        release_command, check=check, name="shop", release=ID, command="flask init-db", timeout=9
-    )
+    return run_module(release_command, check=check, name="shop", release=ID, command="flask init-db", timeout=9)
 
 
 @pytest.fixture
@@ -45,9 +43,7 @@ def test_it_runs_once_as_the_app_in_its_root(root: Path, result: dict[str, Any])
 
 
 @pytest.mark.parametrize(("code", "why"), [(3, "ended with 3"), (None, "took more than 9 s")])
-def test_a_failure_is_told_and_tried_again(
-    root: Path, result: dict[str, Any], code: int | None, why: str
-) -> None:
+def test_a_failure_is_told_and_tried_again(root: Path, result: dict[str, Any], code: int | None, why: str) -> None:
     result["is"] = Result(code, "no database\n")
     log = root / f"releases/{ID}/release-command.failed.log"
     assert run()["msg"] == (

@@ -38,9 +38,7 @@ def test_a_wrong_archive_leaves_nothing(root: Path, archive: Path, content: byte
     checksum = f"sha256:{'0' * 64}" if content is None else None
     found = run_module(source, **arguments(transferred=str(archive), checksum=checksum))
     assert found["failed"]
-    assert found["msg"].startswith(
-        "app shop: the archive's checksum is" if checksum else "app shop: not a readable"
-    )
+    assert found["msg"].startswith("app shop: the archive's checksum is" if checksum else "app shop: not a readable")
     assert list((root / "releases").iterdir()) == []
 
 
@@ -50,12 +48,8 @@ def test_a_right_checksum_is_no_obstacle(root: Path, archive: Path) -> None:
 
 
 def test_a_repository_that_is_not_there_leaves_no_stage(root: Path, tmp_path: Path) -> None:
-    found = run_module(
-        source, **arguments(git=f"file://{tmp_path}/none", version="v1") | {"revision": "1" * 40}
-    )
-    assert found["msg"].startswith(
-        f"app shop: git cannot fetch v1 (111111111111) from file://{tmp_path}/none: "
-    )
+    found = run_module(source, **arguments(git=f"file://{tmp_path}/none", version="v1") | {"revision": "1" * 40})
+    assert found["msg"].startswith(f"app shop: git cannot fetch v1 (111111111111) from file://{tmp_path}/none: ")
     assert list((root / "releases").iterdir()) == []
 
 

@@ -43,9 +43,7 @@ def test_it_is_built_once_for_the_same_requirements(root: Path, runs: list[Seque
     assert run_module(virtualenv, **arguments(root, "click\n"))["path"] != first["path"]
 
 
-def test_a_short_value_of_the_environment_does_not_blot_the_path(
-    root: Path, runs: list[Sequence[str]]
-) -> None:
+def test_a_short_value_of_the_environment_does_not_blot_the_path(root: Path, runs: list[Sequence[str]]) -> None:
     """Ansible replaces hidden values wherever they occur, and the next task needs the path."""
     given = arguments(root, environment='{"UV_OFFLINE": "1", "UV_LINK_MODE": "venvs"}')
     path = run_module(virtualenv, **given)["path"]

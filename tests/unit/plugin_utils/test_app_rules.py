@@ -192,9 +192,7 @@ def test_too_long_or_too_large_for_the_host_is_refused(changes: dict[str, Any]) 
 
 
 def test_what_follows_from_an_app_is_added() -> None:
-    app = complete(
-        minimal(idle="2h", environment={"N": 3}, secrets={"S": 1.5}, static=[{"url": "/s", "path": "s"}])
-    )
+    app = complete(minimal(idle="2h", environment={"N": 3}, secrets={"S": 1.5}, static=[{"url": "/s", "path": "s"}]))
     assert (app["user"], app["root"]) == ("app-shop", "/srv/apps/shop")
     assert app["domains"] == ["shop.localhost"]
     assert (app["idle"], app["request_timeout"], app["drain_timeout"]) == (7200, 60, 60)

@@ -82,9 +82,7 @@ def test_a_folder_is_no_archive_and_a_file_no_folder(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "path", ["~nobody-of-this-name/app", "a" * 300, "a/" * 3000], ids=["user", "name", "path"]
-)
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/app", "a" * 300, "a/" * 3000], ids=["user", "name", "path"])
 def test_a_folder_that_cannot_be_is_missing(path: str, tmp_path: Path) -> None:
     assert mistakes(minimal(source={"path": path}), search=[str(tmp_path)]) == [
         f"flask_apps[0].source.path: folder {path} does not exist; looked in {tmp_path}"

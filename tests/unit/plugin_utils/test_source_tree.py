@@ -114,9 +114,7 @@ def test_the_archive_carries_exactly_the_files(folder: Path, tmp_path: Path) -> 
     with tarfile.open(packed) as archive:
         entries = {entry.name: entry for entry in archive}
     assert sorted(entries) == COUNTED
-    assert {(entry.uname, entry.uid, entry.gname, entry.gid) for entry in entries.values()} == {
-        ("root", 0, "root", 0)
-    }
+    assert {(entry.uname, entry.uid, entry.gname, entry.gid) for entry in entries.values()} == {("root", 0, "root", 0)}
     assert (entries["run.sh"].mode, entries["app.py"].mode) == (0o755, 0o644)
     unpack(packed, tmp_path / "out", strip=False)
     assert SourceTree(tmp_path / "out", []).revision() == tree.revision()
