@@ -21,6 +21,7 @@ _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 # What a person can read in a failed task; the whole goes to the file that the caller keeps.
 _TAIL_LINES = 30
 _BOOTED_WITH_SYSTEMD = Path("/run/systemd/system")
+_START_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 # Reads what to start from its input: on a command line, or in the properties of a unit, everybody could
 # read the environment. What it starts finds its input at the end.
 _START = (
@@ -73,6 +74,7 @@ def run_as(
         process = subprocess.Popen(
             starter,
             cwd="/",
+            env=_START_ENVIRONMENT,
             stdin=orders,
             stdout=output,
             stderr=subprocess.STDOUT,

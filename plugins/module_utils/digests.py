@@ -22,13 +22,18 @@ def digest(value: Any, length: int = 12) -> str:
 
 
 def tree_digest(root: Path) -> str:
-    """Return a digest of the names and contents of all files below a folder."""
+    """Return a digest of the names, kinds and contents of all files and links below a folder."""
     total = hashlib.sha256()
     for folder, folders, names in os.walk(root):
         folders.sort()
-        for path in (Path(folder, name) for name in sorted(names)):
-            content = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
-            total.update(os.fsencode(path.relative_to(root)) + b"\0" + hashlib.sha256(content).digest())
+        for path in (Path(folder, name) for name in sorted(names + folders)):
+            if path.is_symlink():
+                kind, content = b"link", os.fsencode(path.readlink())
+            elif path.is_file():
+                kind, content = b"file", path.read_bytes()
+            else:
+                continue
+            total.update(os.fsencode(path.relative_to(root)) + b"\0" + kind + hashlib.sha256(content).digest())
     return total.hexdigest()
 
 

@@ -24,6 +24,10 @@ class EmperorError(Exception):
     """The emperor does not do what it was told."""
 
 
+class EmperorDownError(EmperorError):
+    """There is no emperor."""
+
+
 def read_stats(path: Path, timeout: float = 5.0) -> dict[str, Any]:
     """Return what a uWSGI statistics socket says. Raises OSError or ValueError.
 
@@ -39,7 +43,10 @@ def read_stats(path: Path, timeout: float = 5.0) -> dict[str, Any]:
             data += block
             if len(data) > _MAX_STATS or monotonic() > deadline:
                 raise ValueError(f"{path} sends more than statistics")
-    stats = json.loads(data)
+    try:
+        stats = json.loads(data)
+    except RecursionError as error:
+        raise ValueError(f"{path} sends no statistics") from error
     if not isinstance(stats, dict):
         raise ValueError(f"{path} sends no statistics")
     return stats
@@ -49,6 +56,8 @@ def scan() -> dict[str, Any]:
     """Make the emperor look at its directory now, which reading its statistics does, and return them."""
     try:
         return read_stats(layout.EMPEROR_STATS)
+    except (ConnectionRefusedError, FileNotFoundError) as error:
+        raise EmperorDownError("the emperor does not run; look at: systemctl status flask-emperor") from error
     except (OSError, ValueError) as error:
         raise EmperorError(f"the emperor does not answer ({error}); look at: systemctl status flask-emperor") from error
 
@@ -74,6 +83,13 @@ def serving_vassal(release: Path) -> str | None:
 def last_vassal(release: Path) -> str | None:
     """Return the vassal that a release was last started as."""
     return _vassal_behind(release / STARTED)
+
+
+def latest_trace(app: str, release: str) -> str | None:
+    """Return the newest vassal of a release that left a link or a socket, when the release cannot tell."""
+    found = [match for name in layout.traces_of(app) if (match := layout.VASSAL_NAME.fullmatch(name))]
+    starts = {int(match["start"] or 1): match[0] for match in found if match["release"] == release}
+    return starts[max(starts)] if starts else None
 
 
 def _vassal_behind(link: Path) -> str | None:
@@ -115,7 +131,7 @@ def stop(vassal: str, timeout: float) -> bool:
     def gone() -> bool:
         try:
             return all(entry["id"] != f"{vassal}.ini" for entry in scan()["vassals"])
-        except EmperorError:
+        except EmperorDownError:
             return True  # vassals end with their emperor
 
     if not _until(gone, timeout):

@@ -47,7 +47,7 @@ def plan_app(description: Mapping[str, Any], revision: str | None, interpreter: 
     parts = {key: digest(value) for key, value in description.items()}
     served = served_release(layout)
     built = is_built(layout, wanted)
-    last = emperor.last_vassal(layout.release(wanted)) if wanted != UNKNOWN else None
+    last = emperor.last_vassal(layout.release(wanted)) or emperor.latest_trace(layout.name, wanted)
     # A release that has to be built again is started again, as a vassal of another name.
     alive = built and last is not None and emperor.is_started(last)
     serving = emperor.serving_vassal(layout.release(served)) if served else None

@@ -29,9 +29,11 @@ from ansible_collections.emperor.flask.plugins.module_utils.files import (
     write_file,
 )
 from ansible_collections.emperor.flask.plugins.module_utils.layout import WEB_GROUP, AppLayout
-from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import marker
+from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import is_complete
 
 MANIFEST = "release.json"
+# Says by its presence that the release command has succeeded.
+COMMAND_LOG = "release-command.log"
 
 
 class ReleaseError(Exception):
@@ -64,7 +66,7 @@ def is_built(layout: AppLayout, release_id: str) -> bool:
     except (OSError, ValueError, RuntimeError):
         return False
     wrong = [entry for entry in layout.release_parts(release) if differs(*entry)]
-    return intact and not wrong and virtualenv.is_dir() and marker(virtualenv).exists()
+    return intact and not wrong and is_complete(virtualenv, layout.user)
 
 
 def _digest_of(release: Path) -> str:
@@ -115,6 +117,9 @@ def assemble(layout: AppLayout, parts: ReleaseParts) -> None:
         # One that was changed by hand is replaced; its vassal goes on until the new one is checked.
         if (release / name).is_symlink():
             point_link(stage / name, str((release / name).readlink()))
+    if (release / COMMAND_LOG).is_file():
+        # The release command has done its work, whatever happened to the files.
+        write_file(stage / COMMAND_LOG, (release / COMMAND_LOG).read_bytes(), "root", "root", 0o600)
     sync_tree(stage)
     broken = layout.releases / f"{parts.release_id}.broken.tmp"
     remove_tree(broken)
@@ -144,9 +149,9 @@ def _copy_static(stage: Path, static: Sequence[Mapping[str, Any]]) -> None:
         if not folder.is_dir():
             raise ReleaseError(f"static path {entry['path']} is no folder of the source")
         target = public / entry["url"].lstrip("/")
-        remove_tree(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
+            remove_tree(target)
+            target.parent.mkdir(parents=True, exist_ok=True)
             copy_public(folder, target, stage / "src")
         except (ValueError, OSError) as error:
             raise ReleaseError(f"static path {entry['path']}: {error}") from error

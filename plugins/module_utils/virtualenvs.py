@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ansible_collections.emperor.flask.plugins.module_utils.commands import SYSTEM_PYTHON
-from ansible_collections.emperor.flask.plugins.module_utils.digests import digest
+from ansible_collections.emperor.flask.plugins.module_utils.digests import digest, tree_digest
+from ansible_collections.emperor.flask.plugins.module_utils.files import differs
 
 # In this order: a lock says more than a list, a list more than a declaration.
 CANDIDATES = ("uv.lock", "pylock.toml", "requirements.txt", "pyproject.toml")
 _INCLUDE = re.compile(r"^\s*(?:-[rc]\s*=?|--(?:requirement|constraint)[\s=])\s*(\S+)", re.MULTILINE)
-# The first is installed from the source, so that its files count; the second would name a folder that is
-# renamed after the build.
-_LOCAL = re.compile(r"^\s*(?:\.{1,2}/|/|file:)|@\s*file:", re.MULTILINE)
 _EDITABLE = re.compile(r"^\s*(?:-e\b|--editable\b)", re.MULTILINE)
 _HASH = re.compile(r"--hash[= ]sha(256|384|512):")
 
@@ -41,7 +39,9 @@ def find_requirements(source: Path, named: str | None, installer: str) -> Path |
 
 def virtualenv_id(source: Path, files: Mapping[Path, str], installer: str, interpreter: str) -> str:
     """Return the name of the virtualenv: a digest of interpreter, installer and every file that counts."""
-    return digest([interpreter, installer, {str(path.relative_to(source)): text for path, text in files.items()}])
+    inputs = {str(path.relative_to(source)): text for path, text in files.items()}
+    # What is installed from the source itself changes with it.
+    return digest([interpreter, installer, inputs, tree_digest(source) if needs_source(files) else ""])
 
 
 def has_hashes(files: Mapping[Path, str]) -> bool:
@@ -58,9 +58,22 @@ def marker(virtualenv: Path) -> Path:
     return virtualenv.with_name(f"{virtualenv.name}.complete")
 
 
+def is_complete(virtualenv: Path, user: str) -> bool:
+    """Tell whether a virtualenv was built to its end, and for the app's user of today."""
+    return marker(virtualenv).exists() and not differs(virtualenv, "root", user, 0o750)
+
+
 def needs_source(files: Mapping[Path, str]) -> bool:
-    """Tell whether a requirement is a folder of the source itself."""
-    return any(path.suffix == ".txt" and _LOCAL.search(text) for path, text in files.items())
+    """Tell whether a requirement is a file or folder of the source itself."""
+    texts = (text for path, text in files.items() if path.suffix == ".txt")
+    return any(_is_local(line) for text in texts for line in text.splitlines())
+
+
+def _is_local(line: str) -> bool:
+    requirement = re.sub(r"(^|\s)#.*", "", line).partition(";")[0].strip()
+    if not requirement or requirement.startswith("-"):
+        return False
+    return requirement.startswith(".") or "file:" in requirement or ("/" in requirement and "://" not in requirement)
 
 
 def read_inputs(source: Path, requirements: Path) -> dict[Path, str]:

@@ -9,6 +9,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.emperor.flask.plugins.module_utils.commands import app_environment, run_as
 from ansible_collections.emperor.flask.plugins.module_utils.files import write_file
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.releases import COMMAND_LOG
 
 DOCUMENTATION = r"""
 module: release_command
@@ -76,7 +77,7 @@ def main() -> None:
     params = module.params
     layout = AppLayout(params["name"])
     release = layout.release(params["release"])
-    done, failed = release / "release-command.log", release / "release-command.failed.log"
+    done, failed = release / COMMAND_LOG, release / "release-command.failed.log"
     if done.exists() or module.check_mode:
         module.exit_json(changed=not done.exists(), log=str(done))
     command = ["/bin/sh", "-c", params["command"]]

@@ -79,7 +79,7 @@ EXAMPLES = r"""
     outliving: [instance]
     release: 3f9c2a71b04e
     revision: 9f2d0f1c6a1b0d7f3f0f2f6d6a2f8c5a4b3c2d1e
-    group: flask-build
+    group: build-shop
 """
 
 RETURN = r"""

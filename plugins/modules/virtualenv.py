@@ -28,6 +28,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import (
     build_commands,
     find_requirements,
     has_hashes,
+    is_complete,
     marker,
     read_inputs,
     virtualenv_id,
@@ -126,7 +127,7 @@ def main() -> None:
     except RequirementsError as error:
         module.fail_json(msg=f"app {params['name']}: {error}")
     target = layout.virtualenvs / name
-    if target.is_dir() and marker(target).exists():
+    if is_complete(target, layout.user):
         module.exit_json(changed=False, path=str(target))
     remove_tree(marker(target))
     remove_tree(target)

@@ -77,7 +77,9 @@ def _unignored(root: Path, below: Path, repository: str) -> Iterator[Path]:
     The folder's own repository is never used: its configuration can name commands that git runs.
     """
     place = (f"--git-dir={repository}", f"--work-tree={root / below}", "-C", str(root / below))
-    listed = _git(*place, "ls-files", "-z", "--others", "--exclude-standard") or b""
+    listed = _git(*place, "ls-files", "-z", "--others", "--exclude-standard")
+    if listed is None:
+        raise OSError(f"git cannot list {root / below}; look at its .gitignore files")
     for name in (below / os.fsdecode(name) for name in listed.split(b"\0") if name):
         if (root / name).is_dir() and not (root / name).is_symlink():
             yield from _unignored(root, name, repository)  # a repository in the folder, such as a submodule

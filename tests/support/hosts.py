@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.emperor.flask.plugins.module_utils import emperor
 from ansible_collections.emperor.flask.plugins.modules import release
 from ansible_collections.emperor.flask.tests.support.modules import run_module
 
@@ -25,6 +26,7 @@ class Host:
     """The directories of a host that has the roles nginx and uwsgi."""
 
     apps: Path
+    cache: Path
     vassals: Path
     sockets: Path
     stats: Path
@@ -34,6 +36,7 @@ def build(root: Path, release_id: str = ID) -> None:
     """Assemble a release that has no file."""
     (root / f"releases/{release_id}.tmp/src").mkdir(parents=True)
     (root / "venvs/77ab").mkdir(exist_ok=True)
+    (root / "venvs/77ab.complete").touch()
     found = run_module(
         release,
         name="shop",
@@ -46,3 +49,10 @@ def build(root: Path, release_id: str = ID) -> None:
         parts={"idle": "00"},
     )
     assert found["path"] == str(root / "releases" / release_id)
+
+
+def mark_started(release: Path, vassal: str) -> None:
+    """Leave the link that a start leaves."""
+    link = release / emperor.STARTED
+    link.unlink(missing_ok=True)
+    link.symlink_to(emperor.socket_of(vassal))

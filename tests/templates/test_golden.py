@@ -76,9 +76,29 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
 each = pytest.mark.parametrize("name", CASES)
 
 
-@each
+def failure(log: str = "", **release: str | None) -> Callable[[], str]:
+    given = {
+        "app": {"name": "shop", "user": "app-shop"},
+        "release": {"id": RELEASE, "vassal": f"shop.{RELEASE}", "served": None, "serving": None, **release},
+        "ansible_failed_result": {"msg": "app shop: it failed.", **({"log": log} if log else {})},
+    }
+    return lambda: render("flask_app", "failure.j2", given)
+
+
+PREVIOUS = "0123456789ab"
+# What a person reads, and no file of a host.
+REPORTS: dict[str, tuple[str, Callable[[], str]]] = {
+    "flask_app/failure-first.txt": ("failure.j2", failure("Traceback: boom\nline 2")),
+    "flask_app/failure-next.txt": ("failure.j2", failure(served=PREVIOUS, serving=f"shop.{PREVIOUS}")),
+    "flask_app/failure-again.txt": ("failure.j2", failure(served=RELEASE, serving=f"shop.{RELEASE}-2")),
+    "flask_app/failure-served.txt": ("failure.j2", failure(served=RELEASE, serving=f"shop.{RELEASE}")),
+}
+ALL = {**CASES, **REPORTS}
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_golden(name: str) -> None:
-    made, path = CASES[name][1](), GOLDEN / name
+    made, path = ALL[name][1](), GOLDEN / name
     if os.environ.get("UPDATE_GOLDEN") == "1":
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(made, encoding="utf-8")
@@ -91,11 +111,11 @@ def test_golden(name: str) -> None:
 
 
 def test_no_golden_file_is_left_over() -> None:
-    assert {str(path.relative_to(GOLDEN)) for path in GOLDEN.rglob("*") if path.is_file()} == set(CASES)
+    assert {str(path.relative_to(GOLDEN)) for path in GOLDEN.rglob("*") if path.is_file()} == set(ALL)
 
 
 def test_every_template_has_a_golden_file() -> None:
-    covered = {Path(name).parts[0] + "/" + template for name, (template, _) in CASES.items()}
+    covered = {Path(name).parts[0] + "/" + template for name, (template, _) in ALL.items()}
     roles = ("nginx", "uwsgi", "flask_app")
     found = {
         f"{role}/{path.relative_to(ROLES / role / 'templates')}"
@@ -170,3 +190,19 @@ def test_time_limits_end_from_the_inside_out() -> None:
     read_timeout = int(re.findall(r"uwsgi_read_timeout (\d+)s", site(app))[0])
     emperor = int(dict(read_ini(CASES["uwsgi/emperor.ini"][1]()))["emperor-curse-tolerance"])
     assert harakiri < read_timeout < emperor
+
+
+def test_the_port_of_an_address_is_a_port() -> None:
+    """Whatever a visitor sends as Host, the app sees digits or nothing."""
+    [http] = [one for one in read_nginx(CASES["nginx/nginx.conf"][1]()) if one[0] == "http"]
+    [ports] = [one for one in http[-1] if one[:3] == ["map", "$http_host", "$flask_app_port"]]
+    (pattern, group), default = ports[-1]
+    assert (pattern[0], group, default) == ("~", "$1", ["default", ""])
+    found = {
+        host: (match[1] if (match := re.search(pattern[1:], host)) else "")
+        for host in ("a.test", "a.test:8080", "[::1]:80", "[::1]", "a.test:123456", "a.test:80x", "a.test:")
+    }
+    assert found == {
+        "a.test": "", "a.test:8080": ":8080", "[::1]:80": ":80", "[::1]": "", "a.test:123456": "", "a.test:80x": "",
+        "a.test:": "",
+    }  # fmt: skip

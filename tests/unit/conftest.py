@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.emperor.flask.plugins.module_utils import layout
-from ansible_collections.emperor.flask.plugins.modules import app_directories
 from ansible_collections.emperor.flask.tests.support.hosts import Accounts, Host
 from ansible_collections.emperor.flask.tests.support.servers import FakeEmperor, serve
 
@@ -34,11 +33,12 @@ def accounts(monkeypatch: pytest.MonkeyPatch) -> Accounts:
 @pytest.fixture
 def host(short_tmp: Path, monkeypatch: pytest.MonkeyPatch, accounts: Accounts) -> Host:
     """Move the layout below a temporary directory."""
-    made = Host(short_tmp / "apps", short_tmp / "vassals", short_tmp / "sockets", short_tmp / "stats")
-    for folder in (made.apps, made.vassals, made.sockets):
-        folder.mkdir()
+    folders = (short_tmp / name for name in ("apps", "cache", "vassals", "sockets", "stats"))
+    made = Host(*folders)
+    for folder in (made.apps, made.cache, made.vassals, made.sockets):
+        folder.mkdir(mode=0o755)
     monkeypatch.setattr(layout, "APPS_ROOT", made.apps)
-    monkeypatch.setattr(app_directories, "APPS_ROOT", made.apps)
+    monkeypatch.setattr(layout, "CACHE", made.cache)
     monkeypatch.setattr(layout, "VASSALS", made.vassals)
     monkeypatch.setattr(layout, "SOCKETS", made.sockets)
     monkeypatch.setattr(layout, "EMPEROR_STATS", made.stats)

@@ -48,3 +48,10 @@ def test_each_app_has_one_site_and_no_secret_in_it() -> None:
 
 def test_no_apps_have_no_sites() -> None:
     assert site_files(complete_apps([])) == []
+
+
+def test_apps_may_be_left_out() -> None:
+    apps = complete_apps([minimal(), full(name="shop2", domains=["blog.test"])])
+    assert [file["vars"]["app"]["name"] for file in site_files(apps, without=["shop"])] == ["shop2"]
+    assert site_files(apps, without=[]) == site_files(apps)
+    assert site_files(apps, ["shop", "shop2", "gone"]) == []

@@ -146,6 +146,41 @@ def test_nothing_leaves_the_folder(pack: Pack, entries: list[Entry], tmp_path: P
     assert not Path("/tmp/ef-evil").exists()
 
 
+# Each link by itself stays inside; what is made through them would not.
+CHAIN = [link("d", "."), link("e", "d/d"), link("up", "d/e/..")]
+THROUGH: list[tuple[str, list[Entry]]] = [
+    ("file", [*CHAIN, file("up/x")]),
+    ("file first", [file("up/x"), *CHAIN]),
+    ("link", [*CHAIN, link("up/x", "d")]),
+    ("link first", [link("up/x", "d"), *CHAIN]),
+    ("folder", [*CHAIN, ("up/x", "", FOLDER, 0o755)]),
+    ("deeper", [*CHAIN, link("up/a/b/x", "d")]),
+    ("twice", [*CHAIN, link("up/d", "."), link("up/d/x", "d")]),
+    ("nothing", CHAIN),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@both
+@pytest.mark.parametrize("entries", [entries for _, entries in THROUGH], ids=[name for name, _ in THROUGH])
+def test_nothing_is_made_through_a_chain_of_links(pack: Pack, entries: list[Entry], tmp_path: Path) -> None:
+    archive = pack(tmp_path, entries)
+    (tmp_path / "in").mkdir()
+    with pytest.raises(SourceError):
+        unpack(archive, tmp_path / "in/out", strip=False)
+    # What is below in/out itself goes with the failed release.
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert {name for name in found if not name.startswith("in/out/")} == {archive.name, "in", "in/out"}
+
+
+@both
+def test_a_link_below_a_link_is_refused_even_to_the_inside(pack: Pack, tmp_path: Path) -> None:
+    archive = pack(tmp_path, [file("real/a"), link("d", "real"), link("d/b", "a")])
+    with pytest.raises(SourceError, match=r"^d/b stands below a link$"):
+        unpack(archive, tmp_path / "out", strip=False)
+    assert [path.name for path in (tmp_path / "out/real").iterdir()] == ["a"]
+
+
 @both
 def test_an_absolute_link_is_refused_even_to_the_inside(pack: Pack, tmp_path: Path) -> None:
     """The folder will bear another name."""

@@ -7,6 +7,7 @@ import pwd
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,6 +91,107 @@ def test_a_child_left_behind_ends_with_the_command() -> None:
     assert not naps()
 
 
+@pytest.mark.root
+def test_a_child_that_left_the_session_does_not_hold_the_command_up() -> None:
+    """It has the output open, as a daemon that somebody forgot to detach."""
+    begin = time.monotonic()
+    assert shell("setsid sleep 6 & echo done") == Result(0, "done\n")
+    assert time.monotonic() - begin < 4
+
+
+@pytest.mark.root
+def test_the_end_of_a_flood_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "_OUTPUT_BYTES", 10)
+    assert shell("seq 1000").output == "8\n999\n1000\n"[-10:]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, Any]]]:
+    """Note what is started, and start it."""
+    noted: list[tuple[list[str], dict[str, Any]]] = []
+    real = subprocess.Popen
+
+    def popen(command: list[str], **more: Any) -> Any:
+        noted.append((command, more))
+        return real(command, **more)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    return noted
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the host be booted with systemd, and its systemd-run start the rest of its command line."""
+    program = tmp_path / "bin/systemd-run"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\nwhile case "$1" in --*) true;; *) false;; esac; do shift; done\nexec "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setattr(commands, "_BOOTED_WITH_SYSTEMD", tmp_path)
+    return tmp_path
+
+
+SECRET, WORD = "s3cret-value", "word-of-the-command"
+
+
+def assert_nothing_shows(started: list[tuple[list[str], dict[str, Any]]]) -> None:
+    [(command, more)] = started
+    for text in (SECRET, WORD, "KEY", "/bin/sh", "/usr"):
+        assert text not in " ".join(command).replace("/usr/bin/python3", "")
+    assert SECRET not in str(more)
+
+
+@pytest.mark.root
+def test_nobody_can_read_the_order_from_the_starter(started: list[tuple[list[str], dict[str, Any]]]) -> None:
+    command = ["/bin/sh", "-c", f"echo {WORD} $KEY; pwd"]
+    found = run_as("nobody", command, Path("/usr"), {**PATH, "KEY": SECRET}, 10)
+    assert found == Result(0, f"{WORD} {SECRET}\n/usr\n")
+    assert_nothing_shows(started)
+    assert started[0][0][0] == "setpriv"
+
+
+def test_nobody_can_read_the_order_from_the_unit_either(
+    systemd: Path, started: list[tuple[list[str], dict[str, Any]]]
+) -> None:
+    command = ["/bin/sh", "-c", f"echo {WORD} $KEY; pwd; umask; read x || echo end"]
+    found = run_as("build-shop", command, Path("/usr"), {**PATH, "KEY": SECRET}, 10)
+    assert found == Result(0, f"{WORD} {SECRET}\n/usr\n0027\nend\n")
+    assert_nothing_shows(started)
+
+
+def test_a_unit_may_write_where_it_was_told_and_ends_with_its_processes(
+    systemd: Path, started: list[tuple[list[str], dict[str, Any]]]
+) -> None:
+    run_as("build-shop", ["true"], Path("/"), PATH, 90, [Path("/srv/v"), Path("/var/cache/c")])
+    command, _more = started[0]
+    given = dict(word.removeprefix("--property=").split("=", 1) for word in command if word.startswith("--property="))
+    assert command[0] == "systemd-run"
+    assert {"--wait", "--pipe", "--collect"} <= set(command)
+    assert (given["User"], given["Group"], given["RuntimeMaxSec"]) == ("build-shop", "build-shop", "90")
+    assert (given["ProtectSystem"], given["ReadWritePaths"]) == ("strict", "/srv/v /var/cache/c")
+    assert (given["KillMode"], given["SendSIGKILL"]) == ("control-group", "yes")
+    assert (given["NoNewPrivileges"], given["CapabilityBoundingSet"]) == ("yes", "")
+    # systemd would replace them.
+    assert not {"%", "$"} & set(command[-1])
+
+
+def test_a_unit_that_its_limit_has_ended_took_too_long(systemd: Path) -> None:
+    """systemd ends it, and says so with an exit code like any other."""
+    assert run_as("nobody", ["/bin/sh", "-c", "sleep 0.3; exit 1"], Path("/"), PATH, 0.2).code is None
+    assert run_as("nobody", ["/bin/sh", "-c", "sleep 0.3; exit 0"], Path("/"), PATH, 0.2).code == 0
+    assert run_as("nobody", ["/bin/sh", "-c", "exit 1"], Path("/"), PATH, 5).code == 1
+
+
+def test_what_is_no_ascii_arrives(systemd: Path) -> None:
+    assert run_as("nobody", ["/bin/echo", 'ü \n"'], Path("/"), PATH, 5).output == 'ü \n"\n'
+
+
+def test_a_program_that_is_missing_is_a_failure(systemd: Path) -> None:
+    found = run_as("nobody", ["no-such-program-here"], Path("/"), PATH, 5)
+    assert found.code == 1
+    assert "FileNotFoundError" in found.output
+
+
 def test_a_user_that_is_missing_is_named() -> None:
     with pytest.raises(KeyError, match="no-such-user-here"):
         run_as("no-such-user-here", ["true"], Path("/"), PATH, 1)
@@ -122,3 +224,15 @@ def test_builds_trust_the_hosts_certificates(tmp_path: Path, monkeypatch: pytest
     assert (found.get("SSL_CERT_FILE"), found.get("PIP_CERT")) == ((str(bundle),) * 2 if exists else (None, None))
     assert (found["A"], found["PIP_NO_INPUT"], found["UV_PYTHON_DOWNLOADS"]) == ("1", "0", "never")
     assert found["UV_CACHE_DIR"].startswith(str(tmp_path))
+
+
+@pytest.mark.xfail(reason="the starter is given our environment yet", raises=AssertionError, strict=True)
+def test_not_even_the_starter_has_our_environment(
+    systemd: Path, started: list[tuple[list[str], dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Already that user, it can be read in /proc until it has become the command."""
+    monkeypatch.setattr(commands, "_BOOTED_WITH_SYSTEMD", systemd / "none")
+    monkeypatch.setattr(commands, "_plain_process", lambda _user: ["true"])
+    monkeypatch.setenv("OUR_SECRET", "x")
+    run_as("nobody", ["true"], Path("/"), PATH, 5)
+    assert "OUR_SECRET" not in started[0][1].get("env", os.environ)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.emperor.flask.plugins.module_utils.digests import digest, release_id, secrets_digest
+from ansible_collections.emperor.flask.plugins.module_utils.digests import (
+    digest,
+    release_id,
+    secrets_digest,
+    tree_digest,
+)
 
 APP = {"name": "shop", "environment": {"A": "1", "B": "ü"}}
 
@@ -45,3 +53,34 @@ def test_secrets_are_salted_with_the_app_and_not_just_hashed() -> None:
     plain = hashlib.sha256(json.dumps(secrets).encode()).hexdigest()
     assert found[:12] not in plain
     assert secrets_digest("shop", {}) == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "echo 2 > sub/a.py",
+        "mv sub/a.py sub/b.py",
+        "mv sub other",
+        "touch new",
+        "rm link",
+        "ln -sfn other link",
+        "printf 'x' > sub/a.py; printf '1\\n' > sub/x",
+    ],
+)
+def test_a_tree_tells_every_change(tmp_path: Path, change: str) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/a.py").write_text("1\n")
+    (tmp_path / "link").symlink_to("sub/a.py")
+    before = tree_digest(tmp_path)
+    assert tree_digest(tmp_path) == before
+    subprocess.run(["sh", "-ec", change], cwd=tmp_path, check=True)
+    assert tree_digest(tmp_path) != before
+
+
+def test_a_tree_is_the_same_at_another_place_and_time(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "sub").mkdir(parents=True)
+        (tmp_path / name / "sub/a.py").write_text("1\n")
+        (tmp_path / name / "outside").symlink_to("/nowhere")
+    os.utime(tmp_path / "two/sub/a.py", (1, 1))
+    assert tree_digest(tmp_path / "one") == tree_digest(tmp_path / "two")

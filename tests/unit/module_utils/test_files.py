@@ -166,3 +166,27 @@ def test_removing_takes_a_link_and_not_what_it_shows(tmp_path: Path) -> None:
     for name in ("link", "tree", "file", "never-there"):
         files.remove_tree(tmp_path / name)
     assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["kept", "kept/sub"]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_a_new_directory_is_open_whatever_the_umask_is(tmp_path: Path, umask: int) -> None:
+    (tmp_path / "theirs").mkdir(mode=0o700)
+    before = os.umask(umask)
+    try:
+        files.make_directory(tmp_path / "theirs/a/b")
+        files.make_directory(tmp_path / "theirs/a/b")
+    finally:
+        os.umask(before)
+    assert [mode(tmp_path / name) for name in ("theirs", "theirs/a", "theirs/a/b")] == [0o700, 0o755, 0o755]
+
+
+def test_a_link_to_a_folder_among_static_files_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "src"
+    (source / "static/real").mkdir(parents=True)
+    (source / "static/link").symlink_to("real")
+    with pytest.raises(ValueError, match=r"^static/link is a link to a folder; name that folder instead$"):
+        files.copy_public(source / "static", tmp_path / "public", source)
+    (source / "also").symlink_to("static/real")
+    with pytest.raises(ValueError, match=r"^also is a link to a folder"):
+        files.copy_public(source / "also", tmp_path / "public", source)
+    assert not (tmp_path / "public").exists()

@@ -24,18 +24,20 @@ def test_a_socket_path_fits_for_the_longest_name() -> None:
 
 def test_directories_come_parents_first_and_close_what_is_not_for_all() -> None:
     found = AppLayout("shop").directories(["instance", "var/cache"], ["media/pictures"])
-    base = "/srv/apps"
-    assert [(str(one.path.relative_to(base)), one.owner, one.group, oct(one.mode)) for one in found] == [
-        ("shop", "root", "root", "0o751"),
-        ("shop/releases", "root", "root", "0o751"),
-        ("shop/venvs", "root", "root", "0o751"),
-        ("shop/shared", "root", "root", "0o751"),
-        ("shop/run", "app-shop", "app-shop", "0o700"),
-        ("shop/shared/instance", "app-shop", "app-shop", "0o700"),
-        ("shop/shared/var", "root", "root", "0o751"),
-        ("shop/shared/var/cache", "app-shop", "app-shop", "0o700"),
-        ("shop/shared/media", "root", "root", "0o751"),
-        ("shop/shared/media/pictures", "app-shop", "www-data", "0o2750"),
+    assert [(str(one.path), one.owner, one.group, oct(one.mode)) for one in found] == [
+        ("/srv/apps", "root", "root", "0o755"),
+        ("/var/cache/flask-emperor", "root", "root", "0o755"),
+        ("/srv/apps/shop", "root", "root", "0o751"),
+        ("/srv/apps/shop/releases", "root", "root", "0o751"),
+        ("/srv/apps/shop/venvs", "root", "root", "0o751"),
+        ("/srv/apps/shop/shared", "root", "root", "0o751"),
+        ("/var/cache/flask-emperor/shop", "build-shop", "build-shop", "0o700"),
+        ("/srv/apps/shop/run", "app-shop", "app-shop", "0o700"),
+        ("/srv/apps/shop/shared/instance", "app-shop", "app-shop", "0o700"),
+        ("/srv/apps/shop/shared/var", "root", "root", "0o751"),
+        ("/srv/apps/shop/shared/var/cache", "app-shop", "app-shop", "0o700"),
+        ("/srv/apps/shop/shared/media", "root", "root", "0o751"),
+        ("/srv/apps/shop/shared/media/pictures", "app-shop", "www-data", "0o2750"),
     ]  # fmt: skip
 
 
@@ -71,3 +73,23 @@ def test_a_bare_host_has_no_vassals(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 )
 def test_no_other_name_is_a_vassal(name: str) -> None:
     assert VASSAL_NAME.fullmatch(name) is None
+
+
+def test_a_release_is_roots_and_the_app_only_reads_it() -> None:
+    layout = AppLayout("shop")
+    release = layout.release("0123456789ab")
+    found = layout.release_parts(release)
+    assert [(str(one.path.relative_to(release)), one.owner, one.group, oct(one.mode)) for one in found] == [
+        (".", "root", "root", "0o751"),
+        ("src", "root", "app-shop", "0o750"),
+        ("env", "root", "app-shop", "0o750"),
+        ("public", "root", "www-data", "0o750"),
+        ("vassal.ini", "root", "app-shop", "0o640"),
+    ]
+
+
+def test_each_app_has_a_builder_and_statistics_of_its_own() -> None:
+    layout = AppLayout("shop")
+    assert (layout.user, layout.builder) == ("app-shop", "build-shop")
+    assert len(AppLayout("a" * 23).builder) <= 32  # what useradd takes
+    assert str(layout.stats("0123456789ab")) == "/srv/apps/shop/run/0123456789ab.stats"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pwd
 import socket
 from collections.abc import Callable
@@ -15,7 +14,14 @@ from ansible_collections.emperor.flask.plugins.module_utils import emperor, plan
 from ansible_collections.emperor.flask.plugins.module_utils.digests import release_id
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.plan import AppPlan, as_dicts, describe, plan_app
-from ansible_collections.emperor.flask.tests.support.hosts import Host
+from ansible_collections.emperor.flask.plugins.module_utils.releases import (
+    ReleaseParts,
+    activate,
+    assemble,
+    staging,
+)
+from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import marker
+from ansible_collections.emperor.flask.tests.support.hosts import Host, mark_started
 
 APP: dict[str, Any] = {
     "name": "shop",
@@ -34,18 +40,25 @@ class Served:
         self.host = host
         self.layout = AppLayout("shop")
         for entry in self.layout.directories(["instance"], ["media"]):
-            entry.path.mkdir()
+            entry.path.mkdir(exist_ok=True)
             entry.path.chmod(entry.mode)
         self.release = self.layout.release(ID)
-        self.release.mkdir()
-        parts = plan_app(APP, "rev", "py").parts
-        (self.release / "release.json").write_text(json.dumps({"revision": "rev", "parts": parts}))
-        (self.release / "vassal.ini").touch()
-        (self.release / "uwsgi.sock").symlink_to(emperor.socket_of(VASSAL))
+        self.virtualenv = self.layout.virtualenvs / "77ab"
+        self.virtualenv.mkdir()
+        marker(self.virtualenv).touch()
+        self.build()
+        mark_started(self.release, VASSAL)
         self.link = host.vassals / f"{VASSAL}.ini"
         self.link.symlink_to(self.release / "vassal.ini")
         self.bind(VASSAL)
-        self.layout.current.symlink_to(f"releases/{ID}")
+        activate(self.layout, ID)
+
+    def build(self) -> None:
+        (staging(self.layout, ID) / "src").mkdir(parents=True)
+        manifest = {"revision": "rev", "parts": plan_app(APP, "rev", "py").parts}
+        environment = {"KEY": "value"}
+        parts = ReleaseParts(ID, self.virtualenv, "[uwsgi]\n", environment, [], ["instance", "media"], manifest)
+        assemble(self.layout, parts)
 
     def bind(self, vassal: str) -> None:
         with socket.socket(socket.AF_UNIX) as bound:
@@ -64,7 +77,8 @@ def planned(revision: str | None = "rev", interpreter: str = "py", **changes: An
 def test_an_app_that_is_not_there_is_created(host: Host) -> None:
     found = planned()
     assert (found.action, found.reasons) == ("create", ["not on this host yet"])
-    assert (found.id, found.served, found.built, found.vassal) == (ID, None, False, VASSAL)
+    assert (found.id, found.served, found.serving) == (ID, None, None)
+    assert (found.built, found.vassal) == (False, VASSAL)
     assert found.path == str(host.apps / "shop/releases" / ID)
     assert found.parts.keys() == APP.keys()
 
@@ -72,7 +86,7 @@ def test_an_app_that_is_not_there_is_created(host: Host) -> None:
 def test_what_is_as_it_should_be_is_unchanged(served: Served) -> None:
     found = planned()
     assert (found.action, found.reasons) == ("unchanged", [])
-    assert (found.built, found.served, found.vassal) == (True, ID, VASSAL)
+    assert (found.built, found.served, found.serving, found.vassal) == (True, ID, VASSAL, VASSAL)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +103,9 @@ def test_what_is_as_it_should_be_is_unchanged(served: Served) -> None:
 def test_another_release_is_deployed_and_the_reason_named(served: Served, wanted: dict[str, Any], reason: str) -> None:
     found = planned(**wanted)
     assert (found.action, found.reasons) == ("deploy", [reason])
-    assert (found.served, found.built) == (ID, False)
+    assert (found.served, found.serving, found.built) == (ID, VASSAL, False)
     assert found.id != ID
+    assert found.vassal == f"shop.{found.id}"
 
 
 @pytest.mark.parametrize("manifest", ["", "{", None])
@@ -125,22 +140,23 @@ def drift_directory(served: Served) -> str:
 
 def drift_link(served: Served) -> str:
     served.link.unlink()
-    return f"vassal {VASSAL} is missing or changed"
+    return f"vassal {VASSAL} has no link or no socket"
 
 
 def drift_target(served: Served) -> str:
     served.link.unlink()
     served.link.symlink_to("/etc/passwd")
-    return f"vassal {VASSAL} is missing or changed"
+    return f"vassal {VASSAL} was changed by hand"
 
 
 def drift_socket(served: Served) -> str:
     emperor.socket_of(VASSAL).unlink()
-    return f"vassal {VASSAL} has no socket"
+    return f"vassal {VASSAL} has no link or no socket"
 
 
 def drift_no_vassal(served: Served) -> str:
     (served.release / "uwsgi.sock").unlink()
+    (served.release / "started.sock").unlink()
     emperor.socket_of(VASSAL).unlink()
     served.link.unlink()
     return "the release has no vassal"
@@ -161,11 +177,16 @@ def drift_unfinished(served: Served) -> str:
     return "000000000000.tmp is unfinished"
 
 
+def drift_cache(served: Served) -> str:
+    served.layout.cache.chmod(0o755)
+    return f"{served.layout.cache} has another owner or mode than it must have"
+
+
 @pytest.mark.parametrize(
     "drift",
     [
-        drift_mode, drift_directory, drift_link, drift_target, drift_socket, drift_no_vassal, drift_leftover,
-        drift_leftover_socket, drift_unfinished,
+        drift_cache, drift_mode, drift_directory, drift_link, drift_target, drift_socket, drift_no_vassal,
+        drift_leftover, drift_leftover_socket, drift_unfinished,
     ],
 )  # fmt: skip
 def test_a_drift_is_repaired_and_named(served: Served, drift: Callable[[Served], str]) -> None:
@@ -174,14 +195,67 @@ def test_a_drift_is_repaired_and_named(served: Served, drift: Callable[[Served],
     assert (found.action, found.reasons) == ("repair", [reason])
 
 
-def test_a_vassal_that_lost_its_link_gets_a_new_name(served: Served) -> None:
-    drift_link(served)
-    assert planned().vassal == f"{VASSAL}-2"
+@pytest.mark.parametrize("lost", [drift_link, drift_socket])
+def test_a_vassal_that_lost_its_link_or_socket_gets_a_new_name(served: Served, lost: Callable[[Served], str]) -> None:
+    lost(served)
+    assert (planned().built, planned().serving, planned().vassal) == (True, VASSAL, f"{VASSAL}-2")
+
+
+def changed_file(served: Served) -> None:
+    (served.release / "vassal.ini").write_text("[uwsgi]\nexec-as-root = id\n")
+
+
+def changed_environment(served: Served) -> None:
+    (served.release / "env/KEY").write_text("other")
+
+
+def changed_mode(served: Served) -> None:
+    (served.release / "src").chmod(0o777)
+
+
+def changed_virtualenv(served: Served) -> None:
+    marker(served.virtualenv).unlink()
+
+
+@pytest.mark.parametrize("change", [changed_file, changed_environment, changed_mode, changed_virtualenv])
+def test_a_changed_release_is_built_again_and_started_beside_itself(
+    served: Served, change: Callable[[Served], None]
+) -> None:
+    change(served)
+    found = planned()
+    reason = f"release {ID} was changed by hand, or its virtualenv is gone"
+    assert (found.action, found.reasons, found.built) == ("repair", [reason], False)
+    assert (found.id, found.served, found.serving, found.vassal) == (ID, ID, VASSAL, f"{VASSAL}-2")
+
+
+def test_a_changed_release_is_as_it_should_be_after_its_repair(served: Served) -> None:
+    changed_environment(served)
+    vassal = planned().vassal
+    served.build()
+    assert emperor.serving_vassal(served.release) == VASSAL  # until the new one is checked
+    emperor.link_of(vassal).symlink_to(served.release / "vassal.ini")
+    mark_started(served.release, vassal)
+    served.bind(vassal)
+    activate(served.layout, ID)
+    assert planned().reasons == [f"vassal {VASSAL} is left over"]
+    served.link.unlink()
+    emperor.socket_of(VASSAL).unlink()
+    assert (planned().action, planned().serving, planned().vassal) == ("unchanged", vassal, vassal)
+
+
+def test_a_start_that_was_never_activated_is_gone_on_with(served: Served) -> None:
+    """A run was killed between the start and the check."""
+    (served.host.vassals / f"{VASSAL}-2.ini").symlink_to(served.release / "vassal.ini")
+    served.bind(f"{VASSAL}-2")
+    mark_started(served.release, f"{VASSAL}-2")
+    found = planned()
+    assert (found.action, found.reasons) == ("repair", [f"vassal {VASSAL}-2 is left over"])
+    assert (found.serving, found.vassal) == (VASSAL, f"{VASSAL}-2")
 
 
 def test_a_link_of_somebody_else_is_a_drift(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "user_id", lambda _name: 4_000_000)
-    assert planned().reasons == [f"vassal {VASSAL} is missing or changed"]
+    assert planned().reasons == [f"vassal {VASSAL} was changed by hand"]
 
 
 def test_a_missing_user_is_a_drift(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

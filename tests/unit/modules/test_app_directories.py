@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -42,4 +43,20 @@ def test_a_link_in_place_of_a_directory_is_refused(root: Path, tmp_path: Path) -
 
 def test_check_mode_makes_nothing(host: Host) -> None:
     found = run_module(app_directories, check=True, name="shop")
-    assert (found["changed"], list(host.apps.iterdir())) == (True, [])
+    assert (found["changed"], list(host.apps.iterdir()), list(host.cache.iterdir())) == (True, [], [])
+
+
+def test_the_builder_has_a_home_of_its_own(root: Path, host: Host) -> None:
+    assert [path.name for path in host.cache.iterdir()] == ["shop"]
+    assert stat.S_IMODE((host.cache / "shop").stat().st_mode) == 0o700
+
+
+def test_the_places_above_are_made_whatever_the_umask_is(host: Host) -> None:
+    host.apps.rmdir()
+    host.cache.rmdir()
+    before = os.umask(0o077)
+    try:
+        assert run_module(app_directories, name="shop")["changed"]
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (host.apps, host.cache)] == [0o755, 0o755]

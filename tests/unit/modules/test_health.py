@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ ARGUMENTS: dict[str, Any] = {"name": "shop", "release": ID, "host": "shop.test",
 
 @pytest.fixture
 def bound(host: Host) -> Path:
-    """Return the socket's path as the release has it."""
-    path = AppLayout("shop").release(ID) / "uwsgi.sock"
+    """Return the socket's path as the release has it: what was started last, whatever serves."""
+    path = AppLayout("shop").release(ID) / "started.sock"
     path.parent.mkdir(parents=True)
     return path
 
@@ -90,3 +91,17 @@ def test_no_socket_is_told(bound: Path, impatient: None) -> None:
 
 def test_check_mode_asks_nobody(host: Host) -> None:
     assert run_module(health, check=True, **ARGUMENTS)["answers"] == 0
+
+
+def test_what_serves_answers_for_nobody_else(bound: Path, impatient: None) -> None:
+    """A release that is started beside itself is not healthy because its predecessor is."""
+    with serve(bound.with_name("uwsgi.sock"), vassal("200 OK")):
+        assert "no answer ([Errno 2]" in run_module(health, **ARGUMENTS, timeout=5)["msg"]
+
+
+def test_a_silent_app_cannot_hold_the_check_up(bound: Path) -> None:
+    begin = time.monotonic()
+    with serve(bound, lambda _connection: time.sleep(4)):
+        found = run_module(health, **ARGUMENTS, timeout=1)
+        assert time.monotonic() - begin < 3
+    assert "no answer (timed out)" in found["msg"]

@@ -120,7 +120,7 @@ def test_a_failure_halfway_puts_all_back(tmp_path: Path) -> None:
     found = run_module(managed_files, files=files)
     assert found["failed"]
     assert {name: text for name, (text, _) in state(tmp_path).items()} == {"old": "old"}
-    assert "no-such-user-here" in found["msg"]
+    assert found["msg"] == ("the new files cannot be written; the old are back.\nthere is no user no-such-user-here")
 
 
 @pytest.mark.root
@@ -133,3 +133,65 @@ def test_a_file_of_an_account_that_is_gone_is_put_back(tmp_path: Path) -> None:
     assert path.read_text() == "old"
     assert path.stat().st_uid == 54321
     assert "refused the new files" in found["msg"]
+
+
+def test_a_text_that_is_forbidden_is_a_refusal(folder: Path) -> None:
+    before = state(folder)
+    given: dict[str, Any] = {"files": wanted(folder, old="new"), "forbidden": ["conflicting server name"]}
+    for stream in ("1", "2"):
+        script = f"echo '[warn] conflicting server name' >&{stream}"
+        found = run_module(managed_files, **given, validate=["sh", "-c", script])
+        assert found["msg"].splitlines() == [
+            f"sh -c {script} refused the new files; the old are back.",
+            "[warn] conflicting server name",
+        ]
+        assert state(folder) == before
+    assert run_module(managed_files, **given, validate=["echo", "syntax is ok"])["changed"]
+    assert state(folder)["old"][0] == "new"
+
+
+@pytest.fixture
+def pending(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of the marks, which a boot empties."""
+    path = tmp_path_factory.mktemp("run") / "emperor-flask"
+    monkeypatch.setattr(managed_files, "PENDING", path)
+    return path
+
+
+def test_the_task_is_changed_until_its_last_handler_has_run(folder: Path, pending: Path) -> None:
+    given: dict[str, Any] = {"files": wanted(folder, old="new"), "pending": "nginx"}
+    assert run_module(managed_files, **given)["changed"]
+    assert [path.name for path in pending.iterdir()] == ["nginx"]
+    # The run was killed here; the next one writes nothing and notifies its handlers all the same.
+    for check in (False, True):
+        again = run_module(managed_files, check=check, **given)
+        assert (again["changed"], again["written"], again["diff"]) == (True, [], [])
+    assert not run_module(managed_files, **{**given, "pending": "apps"})["changed"]
+    (pending / "nginx").unlink()
+    assert not run_module(managed_files, **given)["changed"]
+
+
+def test_nothing_is_pending_when_nothing_was_written(folder: Path, pending: Path) -> None:
+    run_module(managed_files, files=wanted(folder, same="same"), pending="nginx")
+    run_module(managed_files, check=True, files=wanted(folder, old="new"), pending="nginx")
+    run_module(managed_files, files=wanted(folder, old="new"))
+    assert not pending.exists()
+
+
+def test_the_mark_is_there_before_the_first_file(folder: Path, pending: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run may be killed between any two of them."""
+    seen: list[bool] = []
+    monkeypatch.setattr(managed_files, "write_all", lambda _pairs: seen.append((pending / "nginx").exists()))
+    run_module(managed_files, files=wanted(folder, old="new"), pending="nginx")
+    assert seen == [True]
+
+
+def test_folders_are_open_whatever_the_umask_is(folder: Path, pending: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        run_module(managed_files, files=wanted(folder, sub__dir__made="made"), pending="nginx")
+    finally:
+        os.umask(before)
+    for path in (folder / "sub", folder / "sub/dir", pending):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o755
+    assert state(folder)["sub/dir/made"] == ("made", 0o644)

@@ -22,6 +22,7 @@ def test_secrets_and_names_of_our_own_join_the_environment(root: Path) -> None:
 def test_the_manifest_tells_what_a_later_plan_compares(root: Path) -> None:
     build(root)
     manifest = json.loads((root / f"releases/{ID}/release.json").read_text())
+    assert len(manifest.pop("digest")) == 64
     assert manifest == {"app": "shop", "id": ID, "revision": "v1", "parts": {"idle": "00"}}
 
 

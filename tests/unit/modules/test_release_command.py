@@ -34,8 +34,9 @@ def result(root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_it_runs_once_as_the_app_in_its_root(root: Path, result: dict[str, Any]) -> None:
     assert run()["changed"]
     assert not run()["changed"]
-    [(user, command, folder, environment, timeout)] = result["calls"]
+    [(user, command, folder, environment, timeout, writable)] = result["calls"]
     assert (user, command) == ("app-shop", ["/bin/sh", "-c", "flask init-db"])
+    assert writable == [root / "shared"]
     assert (folder, timeout) == (root / f"releases/{ID}/src", 9)
     assert (environment["KEY"], environment["EMPEROR_RELEASE"]) == ("k%40y", ID)
     log = root / f"releases/{ID}/release-command.log"

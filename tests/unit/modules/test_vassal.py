@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.emperor.flask.plugins.module_utils import emperor as tested
 from ansible_collections.emperor.flask.plugins.modules import (
     activate,
     retire,
     vassal,
 )
-from ansible_collections.emperor.flask.tests.support.hosts import ID, NEXT, STEPS, Host, build
+from ansible_collections.emperor.flask.tests.support.hosts import ID, NEXT, STEPS, Host, build, mark_started
 from ansible_collections.emperor.flask.tests.support.modules import run_module
 from ansible_collections.emperor.flask.tests.support.servers import FakeEmperor
 
@@ -86,6 +87,47 @@ def test_nothing_retires_before_anything_is_served(root: Path) -> None:
 
 def test_nothing_retires_when_the_served_one_is_unknown(root: Path) -> None:
     build(root)
+    mark_started(root / f"releases/{ID}", f"shop.{ID}")
     run_module(activate, **STEPS)
+    (root / f"releases/{ID}/uwsgi.sock").unlink()
     found = run_module(retire, name="shop")
     assert found["msg"] == f"app shop: release {ID} has no vassal; deploy it again"
+
+
+def test_what_was_started_and_not_activated_retires(root: Path, host: Host, emperor: FakeEmperor) -> None:
+    build(root)
+    start()
+    run_module(activate, **STEPS)
+    start(f"shop.{ID}-2")
+    assert run_module(retire, name="shop", drain_timeout=1)["retired"] == [f"shop.{ID}-2"]
+    assert [path.stem for path in host.vassals.iterdir()] == [f"shop.{ID}"]
+
+
+def test_a_vassal_may_end_its_last_requests(root: Path, emperor: FakeEmperor, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(root)
+    start()
+    run_module(activate, **STEPS)
+    start(f"shop.{ID}-2")
+    asked: list[tuple[str, float]] = []
+    monkeypatch.setattr(tested, "wait_idle", lambda path, timeout: asked.append((path.name, timeout)))
+    monkeypatch.setattr(tested, "stop", lambda name, timeout: asked.append((name, timeout)))
+    run_module(retire, name="shop", drain_timeout=7, request_timeout=100)
+    assert asked == [(f"{ID}.stats", 7), (f"shop.{ID}-2", 115)]
+
+
+def test_one_that_does_not_end_is_reported_and_what_is_unfinished_kept(
+    root: Path, emperor: FakeEmperor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(root)
+    start()
+    run_module(activate, **STEPS)
+    build(root, NEXT)
+    start(f"shop.{NEXT}")
+    (root / "releases/000000000000.tmp").mkdir()
+
+    def stop(name: str, timeout: float) -> bool:
+        raise tested.EmperorError(f"vassal {name} did not end")
+
+    monkeypatch.setattr(tested, "stop", stop)
+    assert run_module(retire, name="shop", drain_timeout=1)["msg"] == f"app shop: vassal shop.{NEXT} did not end"
+    assert (root / "releases/000000000000.tmp").exists()

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.emperor.flask.plugins.module_utils.commands import Result
+from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import marker
 from ansible_collections.emperor.flask.plugins.modules import virtualenv
-from ansible_collections.emperor.flask.tests.support.hosts import ID
+from ansible_collections.emperor.flask.tests.support.hosts import ID, Host
 from ansible_collections.emperor.flask.tests.support.modules import run_module
 
 
@@ -31,7 +32,7 @@ def arguments(root: Path, text: str = "flask\n", **more: Any) -> dict[str, Any]:
     folder = root / f"releases/{ID}.tmp/src"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "requirements.txt").write_text(text)
-    return {"name": "shop", "source": str(folder), "uv": "/opt/uv", "cache": str(root), **more}
+    return {"name": "shop", "source": str(folder), "uv": "/opt/uv", **more}
 
 
 def test_it_is_built_once_for_the_same_requirements(root: Path, runs: list[Sequence[str]]) -> None:
@@ -53,7 +54,7 @@ def test_a_short_value_of_the_environment_does_not_blot_the_path(root: Path, run
 
 def test_an_unfinished_one_is_built_anew(root: Path, runs: list[Sequence[str]]) -> None:
     path = Path(run_module(virtualenv, **arguments(root))["path"])
-    (path / ".emperor-complete").unlink()
+    marker(path).unlink()
     (path / "half").touch()
     assert run_module(virtualenv, **arguments(root))["changed"]
     assert not (path / "half").exists()
@@ -69,10 +70,77 @@ def test_a_failure_is_told_and_leaves_nothing(
         f"app shop: the virtualenv from requirements.txt cannot be built; uv {why}.\nno such package"
     )
     assert list((root / "venvs").iterdir()) == []
-    assert not list(root.glob("build-*"))
 
 
 def test_requirements_that_cannot_be_used_are_told(root: Path, runs: list[Sequence[str]]) -> None:
     found = run_module(virtualenv, **arguments(root, requirements="gone.txt"))
     assert found["msg"] == "app shop: requirements gone.txt does not exist in the source"
     assert runs == []
+
+
+def test_packages_run_as_the_builder_and_write_into_the_virtualenv_and_its_cache_alone(
+    root: Path, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    def run_as(*given: Any) -> Result:
+        calls.append(given)
+        [target] = (root / "venvs").iterdir()
+        # The virtualenv is the builder's meanwhile, closed, and not complete.
+        assert (target.stat().st_mode & 0o777, marker(target).exists()) == (0o700, False)
+        return Result(0, "")
+
+    monkeypatch.setattr(virtualenv, "run_as", run_as)
+    given = arguments(root, requirements="sub/reqs.txt", environment='{"PIP_RETRIES": 1}', timeout=9)
+    (Path(given["source"]) / "sub").mkdir()
+    (Path(given["source"]) / "sub/reqs.txt").write_text("flask\n")
+    target = Path(run_module(virtualenv, **given)["path"])
+    assert len(calls) == 2
+    for user, _command, folder, environment, timeout, writable in calls:
+        assert (user, folder, timeout) == ("build-shop", Path(given["source"]) / "sub", 9)
+        assert writable == [target, host.cache / "shop"]
+        assert environment["HOME"] == str(host.cache / "shop")
+        assert environment["PIP_RETRIES"] == "1"
+    assert target.stat().st_mode & 0o777 == 0o750
+    assert marker(target).exists()
+
+
+def test_a_mark_that_a_package_left_is_none(root: Path, runs: list[Sequence[str]]) -> None:
+    path = Path(run_module(virtualenv, **arguments(root))["path"])
+    marker(path).rename(path / marker(path).name)
+    assert run_module(virtualenv, **arguments(root))["changed"]
+
+
+def test_a_mark_without_its_virtualenv_is_none(root: Path, runs: list[Sequence[str]]) -> None:
+    path = Path(run_module(virtualenv, **arguments(root))["path"])
+    path.rmdir()
+    assert run_module(virtualenv, **arguments(root))["changed"]
+    assert path.is_dir()
+
+
+def test_a_failed_rebuild_leaves_no_mark(
+    root: Path, runs: list[Sequence[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(run_module(virtualenv, **arguments(root))["path"])
+    path.rmdir()
+    monkeypatch.setattr(virtualenv, "run_as", lambda *_rest: Result(1, ""))
+    assert run_module(virtualenv, **arguments(root))["failed"]
+    assert list((root / "venvs").iterdir()) == []
+
+
+@pytest.mark.parametrize(("text", "hashed"), [("flask\n", False), ("-r base.txt\n", True)])
+def test_a_hash_anywhere_obliges_all(root: Path, runs: list[Sequence[str]], text: str, hashed: bool) -> None:
+    given = arguments(root, text)
+    (Path(given["source"]) / "base.txt").write_text("flask --hash=sha256:0\n")
+    run_module(virtualenv, **given)
+    assert ("--require-hashes" in runs[1]) is hashed
+
+
+def test_check_mode_builds_nothing(root: Path, runs: list[Sequence[str]]) -> None:
+    assert run_module(virtualenv, check=True, **arguments(root))["changed"]
+    assert (runs, list((root / "venvs").iterdir())) == ([], [])
+
+
+@pytest.mark.parametrize("option", ["user", "cache"])
+def test_whose_code_runs_is_not_for_the_caller_to_say(root: Path, option: str) -> None:
+    assert "Unsupported parameters" in run_module(virtualenv, **(arguments(root) | {option: "root"}))["msg"]

@@ -61,9 +61,119 @@ def test_a_repository_counts_what_is_not_committed_yet_and_not_what_is_deleted(f
 
 
 def test_a_folder_of_a_repository_is_listed_from_itself_on(folder: Path) -> None:
+    """The same files wherever it stands: nothing above it counts."""
     git(folder.parent, "init")
     (folder.parent / ".gitignore").write_text("*.sh\n")
-    assert listed(folder) == [name for name in COUNTED if name != "run.sh"]
+    (folder.parent / "other.py").touch()
+    assert listed(folder) == COUNTED
+
+
+def test_what_is_ignored_is_not_shipped_even_if_it_is_tracked(folder: Path) -> None:
+    git(folder, "init")
+    git(folder, "add", "--force", "debug.log", "build/out.js", "app.py")
+    git(folder, "commit", "-m", "m")
+    assert listed(folder) == COUNTED
+
+
+def test_the_files_of_a_repository_inside_count_as_its_own_gitignore_says(folder: Path) -> None:
+    nested = folder / "lib/nested"
+    for name in ("deep/inner.py", "own.tmp", "deep/more/x.py"):
+        (nested / name).parent.mkdir(parents=True, exist_ok=True)
+        (nested / name).touch()
+    (nested / ".gitignore").write_text("*.tmp\n")
+    for repository in (folder, nested, nested / "deep/more"):
+        git(repository, "init")
+        git(repository, "add", ".")
+        git(repository, "commit", "-m", "m")
+    inner = [".gitignore", "deep/inner.py", "deep/more/x.py"]
+    assert listed(folder) == sorted([*COUNTED, *(f"lib/nested/{name}" for name in inner)], key=Path)
+
+
+def test_a_submodule_counts(folder: Path) -> None:
+    """Its .git is a file that names the repository."""
+    nested = folder / "lib"
+    nested.mkdir()
+    git(nested, "init", "--separate-git-dir", str(folder.parent / "lib.git"))
+    (nested / "a.py").touch()
+    git(nested, "add", ".")
+    git(nested, "commit", "-m", "m")
+    assert listed(folder) == sorted([*COUNTED, "lib/a.py"], key=Path)
+
+
+HOSTILE = """
+[core]
+    repositoryformatversion = 1
+    fsmonitor = "{evil}"
+    hooksPath = {hooks}
+    sshCommand = "{evil}"
+    pager = "{evil}"
+[extensions]
+    partialClone = origin
+[remote "origin"]
+    url = ssh://nobody@localhost/gone
+    promisor = true
+    partialclonefilter = blob:none
+    uploadpack = "{evil}"
+[filter "evil"]
+    clean = "{evil}"
+    process = "{evil}"
+[include]
+    path = {included}
+"""
+
+
+def poison(root: Path, evil: Path) -> None:
+    """Make a repository whose configuration runs a program whenever git reads its index, or an object."""
+    git(root, "init")
+    git(root, "add", "--all")
+    git(root, "commit", "-m", "m")
+    (root / ".gitattributes").write_text("* filter=evil\n")
+    with (root / ".git/config").open("a") as config:
+        config.write(HOSTILE.format(evil=evil, hooks=evil.parent, included=evil.with_suffix(".config")))
+    evil.with_suffix(".config").write_text(f'[core]\n    fsmonitor = "{evil}"\n')
+
+
+def test_the_configuration_of_a_folder_runs_nothing(folder: Path, tmp_path: Path) -> None:
+    """Whoever hands over a folder does not get the controller with it."""
+    evil, proof = tmp_path / "evil", tmp_path / "proof"
+    evil.write_text(f"#!/bin/sh\necho ran >> {proof}\n")
+    evil.chmod(0o755)
+    nested = folder / "lib/nested"
+    nested.mkdir(parents=True)
+    (nested / "inner.py").touch()
+    for root in (nested, folder):
+        poison(root, evil)
+        # It would: else this test tells nothing.
+        subprocess.run(["git", "-C", str(root), "status"], capture_output=True, check=False, timeout=30)
+        assert proof.exists()
+        proof.unlink()
+    expected = [*COUNTED, ".gitattributes", "lib/nested/.gitattributes", "lib/nested/inner.py"]
+    assert listed(folder) == sorted(expected, key=Path)
+    tree = SourceTree(folder, [])
+    tree.revision()
+    with (tmp_path / "a.tar.gz").open("wb") as file:
+        tree.write_archive(file)
+    assert not proof.exists()
+
+
+def test_an_object_that_is_not_there_is_not_fetched(folder: Path, tmp_path: Path) -> None:
+    """A partial clone lacks files, and would start a program of its remote for them."""
+    evil, proof = tmp_path / "evil", tmp_path / "proof"
+    evil.write_text(f"#!/bin/sh\necho ran >> {proof}\n")
+    evil.chmod(0o755)
+    poison(folder, evil)
+    for objects in (folder / ".git/objects").iterdir():
+        if len(objects.name) == 2:
+            shutil.rmtree(objects)
+    proof.unlink(missing_ok=True)
+    git_says = subprocess.run(
+        ["git", "-C", str(folder), "cat-file", "-p", "HEAD"], capture_output=True, check=False, timeout=30
+    )
+    assert git_says.returncode != 0
+    assert proof.exists()
+    proof.unlink()
+    assert "app.py" in listed(folder)
+    assert not proof.exists()
 
 
 def test_a_folder_that_its_repository_ignores_is_not_empty(folder: Path) -> None:
