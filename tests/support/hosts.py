@@ -36,6 +36,7 @@ def build(root: Path, release_id: str = ID) -> None:
     """Assemble a release that has no file."""
     (root / f"releases/{release_id}.tmp/src").mkdir(parents=True)
     (root / "venvs/77ab").mkdir(exist_ok=True)
+    (root / "venvs/77ab").chmod(0o750)
     (root / "venvs/77ab.complete").touch()
     found = run_module(
         release,

@@ -76,8 +76,9 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
 each = pytest.mark.parametrize("name", CASES)
 
 
-def failure(log: str = "", **release: str | None) -> Callable[[], str]:
+def failure(log: str = "", activated: bool = False, **release: str | None) -> Callable[[], str]:
     given = {
+        "__flask_app_activated": activated,
         "app": {"name": "shop", "user": "app-shop"},
         "release": {"id": RELEASE, "vassal": f"shop.{RELEASE}", "served": None, "serving": None, **release},
         "ansible_failed_result": {"msg": "app shop: it failed.", **({"log": log} if log else {})},
@@ -89,6 +90,7 @@ PREVIOUS = "0123456789ab"
 # What a person reads, and no file of a host.
 REPORTS: dict[str, tuple[str, Callable[[], str]]] = {
     "flask_app/failure-first.txt": ("failure.j2", failure("Traceback: boom\nline 2")),
+    "flask_app/failure-retired.txt": ("failure.j2", failure(activated=True, served=PREVIOUS)),
     "flask_app/failure-next.txt": ("failure.j2", failure(served=PREVIOUS, serving=f"shop.{PREVIOUS}")),
     "flask_app/failure-again.txt": ("failure.j2", failure(served=RELEASE, serving=f"shop.{RELEASE}-2")),
     "flask_app/failure-served.txt": ("failure.j2", failure(served=RELEASE, serving=f"shop.{RELEASE}")),

@@ -126,7 +126,7 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.parent.mkdir()
     program.write_text('#!/bin/sh\nwhile case "$1" in --*) true;; *) false;; esac; do shift; done\nexec "$@"\n')
     program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setattr(commands, "_START_ENVIRONMENT", {"PATH": f"{program.parent}:/usr/bin:/bin"})
     monkeypatch.setattr(commands, "_BOOTED_WITH_SYSTEMD", tmp_path)
     return tmp_path
 
@@ -226,7 +226,6 @@ def test_builds_trust_the_hosts_certificates(tmp_path: Path, monkeypatch: pytest
     assert found["UV_CACHE_DIR"].startswith(str(tmp_path))
 
 
-@pytest.mark.xfail(reason="the starter is given our environment yet", raises=AssertionError, strict=True)
 def test_not_even_the_starter_has_our_environment(
     systemd: Path, started: list[tuple[list[str], dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

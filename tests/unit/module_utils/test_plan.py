@@ -44,7 +44,8 @@ class Served:
             entry.path.chmod(entry.mode)
         self.release = self.layout.release(ID)
         self.virtualenv = self.layout.virtualenvs / "77ab"
-        self.virtualenv.mkdir()
+        self.virtualenv.mkdir(exist_ok=True)
+        self.virtualenv.chmod(0o750)
         marker(self.virtualenv).touch()
         self.build()
         mark_started(self.release, VASSAL)

@@ -195,10 +195,7 @@ def test_a_lock_is_exported_as_it_is_and_installed(tmp_path: Path) -> None:
 
 
 LOCAL: list[Any] = ["./wheels/a.whl", "../a", "  ./a", "/opt/a", "file:a", "a @ file:./a", "flask\n./a"]
-LOCAL += [
-    pytest.param(text, marks=pytest.mark.xfail(reason="_LOCAL does not know this form yet", strict=True))
-    for text in (".", ".[extra]", "lib/pkg", "a @ ./lib")
-]
+LOCAL += [".", ".[extra]", "lib/pkg", "a @ ./lib", "wheels/a.whl"]
 
 
 @pytest.mark.parametrize("text", LOCAL)
@@ -214,7 +211,6 @@ def test_any_other_requirement_needs_no_source(tmp_path: Path, text: str) -> Non
     assert not needs_source(read_inputs(tmp_path, tmp_path / "pyproject.toml"))
 
 
-@pytest.mark.xfail(reason="virtualenv_id does not use needs_source and tree_digest yet", strict=True)
 def test_a_requirement_of_the_source_makes_the_whole_source_count(tmp_path: Path) -> None:
     write(tmp_path, requirements_txt="./lib\n", lib__a_py="a = 1\n")
     before = name(tmp_path)
