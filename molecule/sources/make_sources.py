@@ -109,6 +109,25 @@ def make_folder(root: Path) -> None:
     (folder / "instance/developer.sqlite").write_text("mine alone", encoding="utf-8")
 
 
+STAYS = """
+import subprocess
+from setuptools import setup
+
+nothing = subprocess.DEVNULL
+subprocess.Popen(["sleep", "600"], start_new_session=True, stdin=nothing, stdout=nothing, stderr=nothing)
+setup(name="stays", version="1", py_modules=[])
+"""
+
+
+def make_lingering(root: Path) -> None:
+    """An app whose build leaves a process behind, out of its session and its process group."""
+    folder = root / "lingering"
+    probe(folder, "lingering")
+    (folder / "pkg").mkdir()
+    (folder / "pkg/setup.py").write_text(STAYS, encoding="utf-8")
+    (folder / "requirements.txt").write_text("./pkg\n", encoding="utf-8")
+
+
 def make_tutorial(root: Path) -> None:
     """The tutorial out of the very Flask that our lock names, checked by its hash."""
     lock = (CLONE / "requirements-dev.lock").read_text(encoding="utf-8")
@@ -130,6 +149,7 @@ def main() -> None:
     make_repository(root)
     make_archives(root)
     make_folder(root)
+    make_lingering(root)
     make_tutorial(root)
 
 

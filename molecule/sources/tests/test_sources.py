@@ -9,7 +9,7 @@ import pytest
 from visitor import Visitor
 
 LOCKED = ("itsdangerous", "2.2.0")
-APPS = ("from-git", "from-tar", "from-zip", "from-folder", "tutorial")
+APPS = ("from-git", "from-tar", "from-zip", "from-folder", "lingering", "tutorial")
 
 
 def ask(host: Any, app: str, headers: dict[str, str] | None = None) -> Any:
@@ -20,7 +20,13 @@ def ask(host: Any, app: str, headers: dict[str, str] | None = None) -> Any:
 
 @pytest.mark.parametrize(
     ("app", "version"),
-    [("from-git", "better"), ("from-tar", "tar"), ("from-zip", "zip"), ("from-folder", "folder")],
+    [
+        ("from-git", "better"),
+        ("from-tar", "tar"),
+        ("from-zip", "zip"),
+        ("from-folder", "folder"),
+        ("lingering", "lingering"),
+    ],
 )
 def test_the_version_that_was_asked_for_answers(host: Any, app: str, version: str) -> None:
     assert ask(host, app)["version"] == version
@@ -106,6 +112,16 @@ def test_a_sleeper_ends_and_wakes_up(host: Any) -> None:
     gone = "for i in $(seq 60); do pgrep --euid app-from-zip >/dev/null || exit 0; sleep 0.5; done; exit 1"
     assert host.run(gone).rc == 0, "it was idle for 5 s and is still there"
     assert ask(host, "from-zip")["version"] == "zip"
+
+
+def test_a_package_of_the_source_is_installed(host: Any) -> None:
+    assert ask(host, "lingering")["packages"]["stays"] == "1"
+
+
+def test_no_process_of_a_build_or_a_release_command_lives_on(host: Any) -> None:
+    """Root has taken over their files since, and could be led astray."""
+    assert host.run("pgrep --exact sleep --euid build-lingering").rc != 0
+    assert host.run("pgrep --exact sleep --euid app-lingering").rc != 0
 
 
 def test_the_builder_left_nothing_behind(host: Any) -> None:
