@@ -117,11 +117,11 @@ def sync_tree(root: Path) -> None:
         sync_directory(Path(folder))
 
 
-def own_tree(root: Path, group: str) -> None:
-    """Make a tree root's, readable to `group` alone; links are not followed, programs stay programs."""
-    gid = grp.getgrnam(group).gr_gid
+def own_tree(root: Path, group: str, owner: str = "root") -> None:
+    """Make a tree the owner's, readable to `group` alone; links are not followed, programs stay programs."""
+    uid, gid = pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid
     for path in (root, *_walk(root)):
-        os.lchown(path, 0, gid)
+        os.lchown(path, uid, gid)
         if not path.is_symlink():
             program = path.is_dir() or path.stat().st_mode & 0o100
             path.chmod(0o750 if program else 0o640)

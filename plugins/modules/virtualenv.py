@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -30,6 +31,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import (
     has_hashes,
     is_complete,
     marker,
+    needs_source,
     read_inputs,
     virtualenv_id,
 )
@@ -134,18 +136,27 @@ def main() -> None:
     target.mkdir(mode=0o700)
     set_access(target, layout.builder, layout.builder, 0o700)
     environment = build_environment(json.loads(params["environment"]), layout.cache)
+    may_write = [target, layout.cache]
+    if requirements and needs_source(files):
+        # A package of the source is built in a copy: builds write where they are.
+        workspace = source.with_name("build")
+        remove_tree(workspace)
+        shutil.copytree(source, workspace, symlinks=True)
+        own_tree(workspace, layout.builder, owner=layout.builder)
+        requirements = workspace / requirements.relative_to(source)
+        may_write.append(workspace)
     folder = requirements.parent if requirements else source
     commands = build_commands(target, requirements, params["installer"], Path(params["uv"]), has_hashes(files))
     for command in commands:
-        may_write = [target, layout.cache]
         result = run_as(layout.builder, command, folder, environment, params["timeout"], may_write)
         if result.code != 0:
             remove_tree(target)
             why = f"ended with {result.code}" if result.code is not None else "took too long"
-            of = f" from {requirements.relative_to(source)}" if requirements else ""
+            of = f" from {requirements.name}" if requirements else ""
             said = f"{Path(command[0]).name} {why}.\n{result.tail}"
             module.fail_json(msg=f"app {params['name']}: the virtualenv{of} cannot be built; {said}")
     # No process of the builder is left, so nothing can be swapped under our hands.
+    remove_tree(source.with_name("build"))
     own_tree(target, layout.user)
     sync_tree(target)
     write_file(marker(target), b"", "root", "root", 0o644)
