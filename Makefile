@@ -49,7 +49,7 @@ down: hosts ## remove the development host
 clean: down ## remove all that was made: host, images, package cache, .venv
 	@podman volume ls --quiet --filter name=^emperor-flask- | xargs --no-run-if-empty podman volume rm
 	@podman images --quiet --filter reference=localhost/emperor-flask/host | xargs --no-run-if-empty podman rmi
-	@podman network rm emperor-flask 2>/dev/null || true
+	@if podman network exists emperor-flask; then podman network rm emperor-flask; fi
 	@rm -rf .venv .cache
 
 lock: tools ## resolve the tools anew, after a change of pyproject.toml

@@ -42,7 +42,7 @@ def init_app(app: Flask, test_config: Mapping[str, Any] | None = None) -> None:
                 "SECRET_KEY is not set: set it to a long random value, for example the output of"
                 " python3 -c 'import secrets; print(secrets.token_hex(32))'"
             )
-        app.config["SECRET_KEY"] = "only-for-development"  # noqa: S105
+        app.config["SECRET_KEY"] = "only-for-development"  # noqa: S105 - debug and tests alone
     app.logger.setLevel(app.config["LOG_LEVEL"])
 
 

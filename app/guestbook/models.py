@@ -30,6 +30,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value and value.replace(tzinfo=timezone.utc)
 
 
+# Flask-SQLAlchemy makes the base class at run time, so mypy cannot see it.
 class Entry(db.Model):  # type: ignore[misc, name-defined]
     """What one visitor wrote."""
 

@@ -15,7 +15,7 @@ VERSION = 1
 FIELDS = {"name", "message", "picture", "created_at"}
 
 
-class ImportFailed(Exception):  # noqa: N818
+class ImportFailed(Exception):  # noqa: N818 - an outcome, not a bug
     """Nothing can be imported; ``problems`` says why, one line for each mistake."""
 
     def __init__(self, *problems: str) -> None:
