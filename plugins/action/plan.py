@@ -4,9 +4,15 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
+import os
+import platform
+import uuid
 from pathlib import Path
 from typing import Any
+
+from ansible.errors import AnsibleActionFail
 
 from ansible_collections.emperor.flask.plugins.module_utils.digests import secrets_digest
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
@@ -16,25 +22,94 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import S
 class ActionModule(AppAction):
     """Sends one request for all apps; no secret and no file content leaves the controller for it."""
 
-    _VALID_ARGS = frozenset({"apps", "recipe"})
+    _VALID_ARGS = frozenset(
+        {"apps", "only", "version", "want", "release", "again", "recipe", "packages", "uv_home", "uv_requirements"}
+    )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return what the module of the same name finds on the host."""
         super().run(tmp, task_vars)
-        recipe = Path(self._find_needle("templates", self._task.args["recipe"])).read_bytes()
-        digest = hashlib.sha256(recipe).hexdigest()
-        apps = [describe(app, digest) for app in self.checked_apps(self._task.args.get("apps"))]
-        return self._execute_module("emperor.flask.plan", {"apps": apps}, task_vars=task_vars)
+        args = self._task.args
+        apps = self.checked_apps(args.get("apps"))
+        want = args.get("want", "deploy")
+        only = args.get("only") or ""
+        if want == "rollback" and not only:
+            raise AnsibleActionFail("roll back which app? Add -e app=NAME")
+        elsewhere = not any(app["name"] == only for app in apps) and is_elsewhere(only, task_vars or {})
+        # An app of other hosts of this run is no mistake, and nothing to do here.
+        chosen = [] if elsewhere else choose(apps, only, args.get("version") or "")
+        if want == "deploy":
+            recipe = Path(self._find_needle("templates", args["recipe"])).read_bytes()
+            digest = hashlib.sha256(recipe).hexdigest()
+            again = bool(args.get("again"))
+            requests = [{**describe(app, digest), "again": again} for app in chosen]
+            packages = [*args.get("packages", []), *(name for app in chosen for name in app["packages"])]
+        else:
+            release = args.get("release") or ""
+            requests = [{"want": want, "name": app["name"], "release": release} for app in chosen]
+            packages = []
+        sent = {
+            "requests": requests,
+            "known": [app["name"] for app in apps],
+            "packages": sorted(set(packages)),
+            "uv_home": args["uv_home"],
+            "uv_requirements": args["uv_requirements"],
+        }
+        result: dict[str, Any] = self._execute_module("emperor.flask.plan", sent, task_vars=task_vars)
+        holders = result.pop("holders", {})
+        # The process that runs the playbook; this one is a worker of it.
+        run = f"{os.getppid()}-{platform.node()}-{uuid.uuid4().hex[:8]}"
+        result["lock"] = {"run": run, "who": f"{getpass.getuser()}@{platform.node()}"}
+        result["abandoned"] = {name: holder["run"] for name, holder in holders.items() if is_over(holder["run"])}
+        return result
+
+
+def choose(apps: list[dict[str, Any]], only: str, version: str) -> list[dict[str, Any]]:
+    """Return all apps, or the one that is asked for, perhaps in another version."""
+    if not only:
+        if version:
+            raise AnsibleActionFail(f"version {version} is of which app? Add -e app=NAME")
+        return apps
+    chosen = [app for app in apps if app["name"] == only]
+    if not chosen:
+        names = ", ".join(app["name"] for app in apps) or "none"
+        raise AnsibleActionFail(f"the inventory lists no app {only} for this host; its apps: {names}")
+    if version and not chosen[0]["source"]["git"]:
+        raise AnsibleActionFail(f"app {only} does not come from git, so it has no version {version}; leave it out")
+    if version:
+        chosen = [{**chosen[0], "source": {**chosen[0]["source"], "version": version}}]
+    return chosen
+
+
+def is_elsewhere(name: str, variables: dict[str, Any]) -> bool:
+    """Tell whether any host of this play lists an app of that name."""
+    hosts = (variables["hostvars"][host] for host in variables.get("ansible_play_hosts_all", []))
+    return any(app.get("name") == name for host in hosts for app in host.get("flask_apps") or [])
+
+
+def is_over(run: str) -> bool:
+    """Tell whether a run was one of this controller, whose process is gone."""
+    process, _, rest = run.partition("-")
+    if not process.isdigit() or rest.rpartition("-")[0] != platform.node():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return int(process) == os.getppid()
 
 
 def describe(app: dict[str, Any], recipe: str) -> dict[str, Any]:
     """Return what names a release of an app: its description, and its revision or where to ask for it."""
     description = {key: value for key, value in app.items() if key not in ("source", "secrets")}
-    description |= {"secrets": secrets_digest(app["name"], app["secrets"]), "recipe": recipe}
+    secrets = {"secrets": secrets_digest(app["name"], app["secrets"]), "secret_names": sorted(app["secrets"])}
+    request = {"want": "deploy", "name": app["name"], "description": description | secrets | {"recipe": recipe}}
     source = app["source"]
     if source["git"]:
-        return {"description": description, "git": source["git"], "version": source["version"]}
-    return {"description": description, "revision": controller_revision(app)}
+        return {**request, "git": source["git"], "version": source["version"]}
+    return {**request, "revision": controller_revision(app)}
 
 
 def controller_revision(app: dict[str, Any]) -> str:

@@ -21,14 +21,14 @@ class ActionModule(AppAction):
     """Gives the module of the same name an archive, an address or a repository."""
 
     TRANSFERS_FILES = True
-    _VALID_ARGS = frozenset({"name", "source", "outliving", "release", "revision", "group"})
+    _VALID_ARGS = frozenset({"name", "lock", "source", "outliving", "release", "revision", "group"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Pack, transfer, unpack; or fetch and unpack."""
         super().run(tmp, task_vars)
         arguments = self._task.args
         source = arguments["source"]
-        sent = {key: arguments[key] for key in ("name", "release", "revision", "group")}
+        sent = {key: arguments[key] for key in ("name", "lock", "release", "revision", "group")}
         sent["checksum"] = source["checksum"]
         if source["git"]:
             sent |= {"git": source["git"], "version": source["version"]}

@@ -7,29 +7,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.emperor.flask.plugins.plugin_utils.apps import with_defaults
+
 DOCUMENTATION = r"""
 name: site_files
 short_description: Name nginx's site file of each app
 version_added: 0.1.0
 author: The emperor.flask maintainers
-description: Turns complete apps into the files that M(emperor.flask.managed_files) writes, one for each app.
+description:
+  - Turns plans into the files that M(emperor.flask.managed_files) writes, one for each app that serves a release.
+  - A site belongs to the release that gets the traffic, so an app that stays with its release keeps its site.
 options:
   _input:
-    description: Complete apps, see P(emperor.flask.complete_apps#filter).
+    description: Plans, as M(emperor.flask.plan) returns them.
     type: list
     elements: dict
     required: true
-  without:
-    description: Names of apps to leave out.
+  failures:
+    description: Apps that failed, each with C(name), and C(served), the release that gets the traffic.
     type: list
-    elements: str
+    elements: dict
     default: []
 """
 
 EXAMPLES = r"""
 - name: Serve the apps
   emperor.flask.managed_files:
-    files: "{{ flask_apps | emperor.flask.complete_apps | emperor.flask.site_files }}"
+    files: "{{ __flask_app_plan.apps | emperor.flask.site_files }}"
 """
 
 RETURN = r"""
@@ -40,17 +44,25 @@ _value:
 """
 
 
-def site_files(apps: list[dict[str, Any]], without: list[str] | None = None) -> list[dict[str, Any]]:
-    """Return one file for each app but those named in `without`; no secret is among its variables."""
+def site_files(plans: list[dict[str, Any]], failures: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
+    """Return one file for each app that serves a release; no secret is among its variables."""
+    served = {failure["name"]: failure["served"] for failure in failures or []}
     return [
         {
-            "path": f"/etc/nginx/flask-apps/{app['name']}.conf",
+            "path": f"/etc/nginx/flask-apps/{plan['name']}.conf",
             "template": "site.conf.j2",
-            "vars": {"app": {key: value for key, value in app.items() if key != "secrets"}},
+            "vars": {"app": with_defaults(description)},
         }
-        for app in apps
-        if app["name"] not in (without or [])
+        for plan in plans
+        if (description := _served(plan, served)) is not None
     ]
+
+
+def _served(plan: dict[str, Any], failed: dict[str, Any]) -> dict[str, Any] | None:
+    stays = plan["action"] in ("held", "failed")
+    if plan["name"] in failed:
+        stays = failed[plan["name"]] != plan["id"]
+    return plan["served_description"] if stays else plan["description"]
 
 
 class FilterModule:

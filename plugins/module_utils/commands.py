@@ -52,12 +52,13 @@ def run_as(
     environment: Mapping[str, str],
     timeout: float,
     writable: Sequence[Path] = (),
+    properties: Sequence[str] = (),
 ) -> Result:
     """Run a command as `user`, with nothing of our environment, groups or input. Raises OSError.
 
     On a host with systemd it is a unit of its own that may write below `writable` alone, and that ends
     with all its processes: what runs there is the code of packages, and none of it may live on while root
-    goes over the files that it has written.
+    goes over the files that it has written. `properties`, such as `LimitCORE=0`, come on top of the unit's.
     """
     order = {
         "command": list(command),
@@ -65,7 +66,7 @@ def run_as(
         "environment": {"LANG": "C.UTF-8", "USER": user, "LOGNAME": user, **environment},
     }
     with_systemd = _BOOTED_WITH_SYSTEMD.is_dir()
-    starter = _transient_unit(user, timeout, writable) if with_systemd else _plain_process(user)
+    starter = _transient_unit(user, timeout, writable, properties) if with_systemd else _plain_process(user)
     # Into a file: a child that left the session could keep a pipe open, and us waiting for its end.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as orders:
         orders.write(json.dumps(order).encode("ascii"))
@@ -100,7 +101,7 @@ def _plain_process(user: str) -> list[str]:
     return ["setpriv", *identity, SYSTEM_PYTHON, "-I", "-c", _START]
 
 
-def _transient_unit(user: str, timeout: float, writable: Sequence[Path]) -> list[str]:
+def _transient_unit(user: str, timeout: float, writable: Sequence[Path], more: Sequence[str]) -> list[str]:
     properties = {
         "User": user,
         "Group": user,
@@ -120,6 +121,7 @@ def _transient_unit(user: str, timeout: float, writable: Sequence[Path]) -> list
         "ReadWritePaths": " ".join(map(str, writable)),
     }
     given = [f"--property={name}={value}" for name, value in properties.items()]
+    given += [f"--property={entry}" for entry in more]
     return [
         "systemd-run",
         "--wait",

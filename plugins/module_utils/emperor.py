@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -122,34 +125,64 @@ def start(vassal: str, release: Path, user: str, timeout: float = 10.0) -> bool:
     return changed
 
 
-def stop(vassal: str, timeout: float) -> bool:
-    """Let a vassal end its requests and go; return whether there was one."""
+def dismiss(vassal: str) -> bool:
+    """Take a vassal from the emperor, which lets it end its requests; return whether there was one."""
     link = link_of(vassal)
     existed = link.is_symlink()
     link.unlink(missing_ok=True)
-
-    def gone() -> bool:
-        try:
-            return all(entry["id"] != f"{vassal}.ini" for entry in scan()["vassals"])
-        except EmperorDownError:
-            return True  # vassals end with their emperor
-
-    if not _until(gone, timeout):
-        raise EmperorError(f"vassal {vassal} did not end within {timeout:.0f} s; look at: journalctl -u flask-emperor")
+    with contextlib.suppress(EmperorDownError):  # vassals end with their emperor
+        scan()
     # The emperor leaves the socket of a vassal that is gone behind, and so does the vassal its statistics'.
-    for leftover in (socket_of(vassal), *_stats_left_by(vassal)):
+    for leftover in (socket_of(vassal), *stats_of(vassal)):
         existed |= leftover.is_socket()
         leftover.unlink(missing_ok=True)
     return existed
 
 
-def _stats_left_by(vassal: str) -> list[Path]:
+def stop(vassal: str, timeout: float, at_once: bool = False) -> bool:
+    """Dismiss a vassal and wait until it has ended, if need be by force; return whether there was one."""
+    existed = dismiss(vassal)
+
+    def gone() -> bool:
+        try:
+            left = [entry for entry in scan()["vassals"] if entry["id"] == f"{vassal}.ini"]
+        except EmperorDownError:
+            return True
+        if left and at_once:
+            _kill(left[0]["pid"], left[0]["uid"])
+        return not left
+
+    if not _until(gone, timeout):
+        raise EmperorError(f"vassal {vassal} did not end within {timeout:.0f} s; look at: journalctl -u flask-emperor")
+    return existed
+
+
+def _kill(master: int, user: int) -> None:
+    """Kill a vassal's master and its workers, all of which are the app's; they have no process group of their own."""
+    processes = [Path(f"/proc/{master}"), *(path for path in Path("/proc").glob("[0-9]*") if _parent(path) == master)]
+    for process in processes:
+        with contextlib.suppress(OSError):
+            # Below 2 is no vassal: one that sleeps is told as -1, which to kill means everybody.
+            if master > 1 and process.stat().st_uid == user:
+                os.kill(int(process.name), signal.SIGKILL)
+
+
+def _parent(process: Path) -> int | None:
+    try:
+        # After the name, which stands in brackets and may hold anything.
+        return int((process / "stat").read_text(encoding="latin-1").rpartition(")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def stats_of(vassal: str) -> list[Path]:
+    """Return the statistics socket of a vassal, unless another start of its release uses it."""
     match = layout.VASSAL_NAME.fullmatch(vassal)
     if match is None:
         return []
-    again = (layout.VASSAL_NAME.fullmatch(name) for name in layout.vassals_of(match["app"]))
-    if any(other and other["release"] == match["release"] for other in again):
-        return []  # the release was started again, and the socket is in use
+    others = (layout.VASSAL_NAME.fullmatch(name) for name in layout.vassals_of(match["app"]) if name != vassal)
+    if any(other and other["release"] == match["release"] for other in others):
+        return []
     return [layout.AppLayout(match["app"]).stats(match["release"])]
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic, sleep
 
@@ -25,21 +25,29 @@ class Verdict:
     seconds: float
 
 
-def flaw(answer: Answer, release: str, statuses: list[int]) -> str:
-    """Return what is wrong with an answer, or an empty text."""
-    found = answer.headers.get(RELEASE_HEADER)
-    if found != release:
-        return f"answered by release {found or 'unknown'}"
-    if statuses and answer.status not in statuses:
-        return f"answered {answer.status}, expected {' or '.join(map(str, statuses))}"
-    if not statuses and not 200 <= answer.status < 400:
-        return f"answered {answer.status}, expected 200 to 399"
-    return ""
+@dataclass(frozen=True)
+class Expectation:
+    """What a good answer is: from this release, with one of these statuses (none: 200 to 399), with this text."""
+
+    release: str
+    statuses: Sequence[int] = ()
+    text: str = ""
+
+    def flaw(self, answer: Answer) -> str:
+        """Return what is wrong with an answer, or an empty text."""
+        found = answer.headers.get(RELEASE_HEADER)
+        if found != self.release:
+            return f"answered by release {found or 'unknown'}"
+        if self.statuses and answer.status not in self.statuses:
+            return f"answered {answer.status}, expected {' or '.join(map(str, self.statuses))}"
+        if not self.statuses and not 200 <= answer.status < 400:
+            return f"answered {answer.status}, expected 200 to 399"
+        if self.text.encode("utf-8") not in answer.body:
+            return f"answered {answer.status}, but the answer does not contain {self.text!r}"
+        return ""
 
 
-def check(
-    ask: Callable[[float], Answer], release: str, statuses: list[int], timeout: float, pause: float = 0.3
-) -> Verdict:
+def check(ask: Callable[[float], Answer], wanted: Expectation, timeout: float, pause: float = 0.3) -> Verdict:
     """Ask until three answers in a row are good or `timeout` seconds are over.
 
     `ask` is given the seconds that it may take.
@@ -53,7 +61,7 @@ def check(
             # A first answer may take as long as the app's start, but no longer than is left.
             answer = ask(max(begin + timeout - monotonic(), 0.1))
             answers += 1
-            cause = flaw(answer, release, statuses)
+            cause = wanted.flaw(answer)
         except (OSError, ValueError) as error:
             cause = f"no answer ({error})"
         good = 0 if cause else good + 1

@@ -79,6 +79,10 @@ class AppLayout:
     def shared(self) -> Path:
         return self.root / "shared"
 
+    @property
+    def history(self) -> Path:
+        return self.root / "history.jsonl"
+
     def release(self, release_id: str) -> Path:
         return self.releases / release_id
 
@@ -130,6 +134,13 @@ def vassals_of(app: str) -> list[str]:
 def traces_of(app: str) -> list[str]:
     """Return the vassals of exactly this app, and those of which only the socket is left."""
     return sorted({*vassals_of(app), *_names_of(app, SOCKETS, ".socket")})
+
+
+def apps_on_host() -> list[str]:
+    """Return the names of all apps that have a release here."""
+    if not APPS_ROOT.is_dir():
+        return []
+    return sorted(entry.name for entry in APPS_ROOT.iterdir() if (entry / "current").is_symlink())
 
 
 def _names_of(app: str, directory: Path, suffix: str) -> list[str]:

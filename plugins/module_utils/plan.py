@@ -1,95 +1,233 @@
 # SPDX-FileCopyrightText: The emperor.flask maintainers
 # SPDX-License-Identifier: MIT
-"""Compares the wanted releases of apps with what the host has, and says what has to be done."""
+"""Compares what is wanted of an app with what the host has, and says what has to be done.
+
+A request says what is wanted: a release by all that goes into it (`deploy`), or one that is here already
+(`rollback`, `restart`). It is plain data, so that the same question can be asked again under the app's lock.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor
-from ansible_collections.emperor.flask.plugins.module_utils.digests import digest, release_id
+from ansible_collections.emperor.flask.plugins.module_utils import emperor, history, warm
+from ansible_collections.emperor.flask.plugins.module_utils.digests import release_id
 from ansible_collections.emperor.flask.plugins.module_utils.files import differs, user_id
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout, traces_of
 from ansible_collections.emperor.flask.plugins.module_utils.releases import (
     MANIFEST,
+    ROLLED_BACK,
     is_built,
+    read_manifest,
     served_release,
 )
 
 # In check mode on a bare host there may be no git yet to ask.
 UNKNOWN = "unknown"
+# Nothing is to be done for these: as it should be, left as it is on purpose, or not to be helped.
+AT_REST = ("unchanged", "held", "failed")
 
 
 @dataclass(frozen=True)
 class AppPlan:
-    """What an app needs: `create`, `deploy`, `repair` or, if nothing, `unchanged`."""
+    """What an app needs.
+
+    `action` is `create`, `deploy`, `repair`, `rollback`, `restart`; or, if nothing, `unchanged`, `held` (a release
+    that was rolled back from) or `failed` (`error` says why). `description` is the app as the release wants it,
+    `served_description` as the served one does. `missing_users` are accounts with their homes. `request` is the question that this answers.
+    """
 
     name: str
-    id: str
-    path: str
-    revision: str
     action: str
     reasons: list[str]
-    built: bool
-    served: str | None
-    serving: str | None
-    vassal: str
-    parts: dict[str, str] = field(default_factory=dict)
+    id: str = UNKNOWN
+    path: str = ""
+    revision: str = UNKNOWN
+    built: bool = False
+    served: str | None = None
+    serving: str | None = None
+    vassal: str = ""
+    description: dict[str, Any] = field(default_factory=dict)
+    served_description: dict[str, Any] | None = None
+    request: dict[str, Any] = field(default_factory=dict)
+    missing_users: list[dict[str, str]] = field(default_factory=list)
+    error: str = ""
+    warnings: list[str] = field(default_factory=list)
 
 
-def plan_app(description: Mapping[str, Any], revision: str | None, interpreter: str) -> AppPlan:
-    """Plan one app from its completed description, without source and secrets, and its revision."""
+def plan_app(request: Mapping[str, Any]) -> AppPlan:
+    """Answer a request: `want`, `name`, and for a deploy `description`, `revision`, `interpreter`, `again`.
+
+    `error` in it, the reason why the source cannot be had, makes a failed plan; `release` names the release to go
+    back to.
+    """
+    if request.get("error"):
+        return _failed(request, request["error"])
+    return _plan_deploy(request) if request["want"] == "deploy" else _plan_return(request)
+
+
+def _plan_deploy(request: Mapping[str, Any]) -> AppPlan:
+    description, revision = request["description"], request["revision"]
     layout = AppLayout(description["name"])
-    wanted = UNKNOWN if revision is None else release_id(description, revision, interpreter)
-    parts = {key: digest(value) for key, value in description.items()}
+    wanted = UNKNOWN if revision is None else release_id(description, revision, request["interpreter"])
     served = served_release(layout)
+    manifest = _manifest(layout, served)
     built = is_built(layout, wanted)
-    last = emperor.last_vassal(layout.release(wanted)) or emperor.latest_trace(layout.name, wanted)
-    # A release that has to be built again is started again, as a vassal of another name.
-    alive = built and last is not None and emperor.is_started(last)
-    serving = emperor.serving_vassal(layout.release(served)) if served else None
+    held = None if request.get("again") else _rolled_back(layout, wanted)
     if served is None:
         action, reasons = "create", ["not on this host yet"]
-    elif served != wanted:
-        action, reasons = "deploy", _changes(layout, served, parts, revision)
-    else:
+    elif served == wanted:
         reasons = _drift(layout, description, wanted, built)
         action = "repair" if reasons else "unchanged"
+    elif held:
+        action, reasons = "held", [held]
+    else:
+        action, reasons = "deploy", [changes(manifest, served, description, revision)]
     return AppPlan(
         name=layout.name,
+        action=action,
+        reasons=reasons,
         id=wanted,
         path=str(layout.release(wanted)),
         revision=revision or UNKNOWN,
-        action=action,
-        reasons=reasons,
         built=built,
         served=served,
-        serving=serving,
-        vassal=last if alive and last else emperor.next_vassal(layout.name, wanted, last),
-        parts=parts,
+        serving=emperor.serving_vassal(layout.release(served)) if served else None,
+        vassal=_vassal(layout, wanted, built),
+        description=dict(description),
+        served_description=_description(manifest),
+        request=dict(request),
+        missing_users=_missing_users(layout),
+        warnings=list(request.get("warnings", [])),
     )
 
 
-def _changes(layout: AppLayout, served: str, parts: Mapping[str, str], revision: str | None) -> list[str]:
+def _plan_return(request: Mapping[str, Any]) -> AppPlan:
+    """Plan a rollback to a release that is here, or a restart of the one that serves."""
+    layout, want = AppLayout(request["name"]), request["want"]
+    served = served_release(layout)
+    if served is None:
+        return _failed(request, f"app {layout.name} has no release on this host; deploy it first")
+    target = served if want == "restart" else request.get("release") or previous_good(layout, served)
+    if target is None:
+        return _failed(request, f"app {layout.name} has no earlier good release to roll back to; {_choice(layout)}")
+    manifest = _manifest(layout, target)
+    if not _is_complete(layout, target):
+        return _failed(request, f"app {layout.name} has no complete release {target} here; {_choice(layout)}")
+    served_description = _description(_manifest(layout, served))
+    settled = want == "rollback" and target == served
+    return AppPlan(
+        name=layout.name,
+        action="unchanged" if settled else want,
+        reasons=[f"release {served} serves already" if settled else f"{want} was asked for"],
+        id=target,
+        path=str(layout.release(target)),
+        revision=str(manifest.get("revision", UNKNOWN)),
+        built=True,
+        served=served,
+        serving=emperor.serving_vassal(layout.release(served)),
+        vassal=_vassal(layout, target, built=want != "restart"),
+        description=_description(manifest) or {},
+        served_description=served_description,
+        request=dict(request),
+        missing_users=_missing_users(layout),
+    )
+
+
+def _missing_users(layout: AppLayout) -> list[dict[str, str]]:
+    accounts = {layout.user: layout.root, layout.builder: layout.cache}
+    return [{"name": name, "home": str(home)} for name, home in accounts.items() if user_id(name) is None]
+
+
+def previous_good(layout: AppLayout, served: str) -> str | None:
+    """Return the release that was live last before this one, is complete, and was not rolled back from."""
+    live = history.went_live(history.read(layout))
+    return next(
+        (
+            found
+            for found in live
+            if found != served and _is_complete(layout, found) and not _rolled_back(layout, found)
+        ),
+        None,
+    )
+
+
+def _is_complete(layout: AppLayout, release: str) -> bool:
+    """Tell whether a release can serve again; one of an early version does not say how its app was described."""
+    return is_built(layout, release) and _description(_manifest(layout, release)) is not None
+
+
+def _choice(layout: AppLayout) -> str:
+    here = [found for found in history.went_live(history.read(layout)) if _is_complete(layout, found)]
+    return f"complete releases: {', '.join(here) or 'none'}; name one with -e release=ID"
+
+
+def _failed(request: Mapping[str, Any], error: str) -> AppPlan:
+    layout = AppLayout(request["name"])
+    served = served_release(layout)
+    return AppPlan(
+        name=layout.name,
+        action="failed",
+        reasons=[error],
+        served=served,
+        served_description=_description(_manifest(layout, served)),
+        request=dict(request),
+        error=error,
+        warnings=list(request.get("warnings", [])),
+    )
+
+
+def _vassal(layout: AppLayout, release: str, built: bool) -> str:
+    """Return the vassal of a release that runs, or the name to start it as."""
+    last = emperor.last_vassal(layout.release(release)) or emperor.latest_trace(layout.name, release)
+    # A release that has to be built again is started again, as a vassal of another name.
+    if built and last is not None and emperor.is_started(last):
+        return last
+    return emperor.next_vassal(layout.name, release, last)
+
+
+def _rolled_back(layout: AppLayout, release: str) -> str:
+    """Return when and by whom a release was rolled back from, or an empty text."""
     try:
-        manifest = json.loads((layout.release(served) / MANIFEST).read_text(encoding="utf-8"))
+        mark = json.loads((layout.release(release) / ROLLED_BACK).read_text(encoding="utf-8"))
+        return f"release {release} was rolled back from at {mark['time']} by {mark['who']}"
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, LookupError, TypeError):
+        return f"release {release} was rolled back from"
+
+
+def _manifest(layout: AppLayout, release: str | None) -> dict[str, Any]:
+    try:
+        return read_manifest(layout.release(release)) if release else {}
     except (OSError, ValueError):
-        return [f"release {served} has no readable {MANIFEST}"]
-    known = manifest.get("parts", {})
-    changed = sorted(key for key in {*parts, *known} if parts.get(key) != known.get(key))
+        return {}
+
+
+def _description(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    found = manifest.get("description")
+    return found if isinstance(found, dict) else None
+
+
+def changes(manifest: Mapping[str, Any], served: str, description: Mapping[str, Any], revision: str | None) -> str:
+    """Return in one line what differs from the served release."""
+    known = _description(manifest)
+    if known is None:
+        return f"release {served} has no readable {MANIFEST}"
+    changed = sorted(key for key in {*description, *known} if description.get(key) != known.get(key))
     source = [] if manifest.get("revision") == revision else ["source"]
-    return [f"changed: {', '.join([*source, *changed])}"] if source or changed else ["changed: Python or the recipe"]
+    named = [*source, *("vassal template" if key == "recipe" else key for key in changed)]
+    return f"changed: {', '.join(named)}" if named else "changed: Python"
 
 
 def _drift(layout: AppLayout, description: Mapping[str, Any], wanted: str, built: bool) -> list[str]:
     media = [entry["path"] for entry in description["media"]]
     release = layout.release(wanted)
     found = []
-    if user_id(layout.user) is None:
-        found.append(f"user {layout.user} is missing")
+    found += [f"user {account['name']} is missing" for account in _missing_users(layout)]
     found += [
         f"{directory.path} has another owner or mode than it must have"
         for directory in layout.directories(description["writable"], media)
@@ -106,23 +244,29 @@ def _drift(layout: AppLayout, description: Mapping[str, Any], wanted: str, built
         link = emperor.link_of(vassal)
         if str(link.readlink()) != str(release / "vassal.ini") or link.lstat().st_uid != user_id(layout.user):
             found.append(f"vassal {vassal} was changed by hand")
-    found += [f"vassal {name} is left over" for name in traces_of(layout.name) if name != vassal]
+    found += [f"vassal {name} is left over" for name in leftovers(layout, vassal)]
     if layout.releases.is_dir():
         found += [f"{entry.name} is unfinished" for entry in layout.releases.glob("*.tmp")]
     return found
 
 
-def describe(plans: list[AppPlan]) -> tuple[str, str]:
+def leftovers(layout: AppLayout, *wanted: str | None) -> list[str]:
+    """Return the vassals of exactly this app that are neither wanted nor kept warm."""
+    kept = {*wanted, *warm.kept(layout.name)}
+    return [name for name in traces_of(layout.name) if name not in kept]
+
+
+def describe(plans: Iterable[AppPlan]) -> tuple[str, str]:
     """Return two texts, before and after, that a diff of them shows what would change."""
     before, after = [], []
     for plan in plans:
-        if plan.action == "unchanged":
+        if plan.action in AT_REST:
             continue
         before.append(f"{plan.name}: release {plan.served or 'none'}\n")
         after.append(f"{plan.name}: release {plan.id}, {plan.action} ({'; '.join(plan.reasons)})\n")
     return "".join(before), "".join(after)
 
 
-def as_dicts(plans: list[AppPlan]) -> list[dict[str, Any]]:
+def as_dicts(plans: Iterable[AppPlan]) -> list[dict[str, Any]]:
     """Return plans as a module result."""
     return [asdict(plan) for plan in plans]

@@ -8,9 +8,8 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +27,17 @@ from ansible_collections.emperor.flask.plugins.module_utils.files import (
     sync_tree,
     write_file,
 )
+from ansible_collections.emperor.flask.plugins.module_utils.history import now
 from ansible_collections.emperor.flask.plugins.module_utils.layout import WEB_GROUP, AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import is_complete
 
 MANIFEST = "release.json"
 # Says by its presence that the release command has succeeded.
 COMMAND_LOG = "release-command.log"
+# Link to the release that was served before: nginx looks there for static files of pages loaded before the switch.
+PREVIOUS = "previous"
+# Says by its presence that somebody rolled back from the release.
+ROLLED_BACK = "rolled-back.json"
 
 
 class ReleaseError(Exception):
@@ -60,13 +64,20 @@ def is_built(layout: AppLayout, release_id: str) -> bool:
     """
     release = layout.release(release_id)
     try:
-        manifest = json.loads((release / MANIFEST).read_text(encoding="utf-8"))
-        intact = manifest.get("digest") == _digest_of(release)
+        intact = read_manifest(release)["digest"] == _digest_of(release)
         virtualenv = (release / "venv").resolve()
-    except (OSError, ValueError, RuntimeError):
+    except (OSError, ValueError, LookupError, RuntimeError):
         return False
     wrong = [entry for entry in layout.release_parts(release) if differs(*entry)]
     return intact and not wrong and is_complete(virtualenv, layout.user)
+
+
+def read_manifest(release: Path) -> dict[str, Any]:
+    """Return what a release says of itself. Raises OSError or ValueError."""
+    manifest = json.loads((release / MANIFEST).read_text(encoding="utf-8"))
+    if not isinstance(manifest, dict):
+        raise ValueError(f"{release / MANIFEST} is no mapping")
+    return manifest
 
 
 def _digest_of(release: Path) -> str:
@@ -85,8 +96,11 @@ def served_release(layout: AppLayout) -> str | None:
     return layout.current.readlink().name if layout.current.is_symlink() else None
 
 
-def assemble(layout: AppLayout, parts: ReleaseParts) -> None:
-    """Complete the staged release and give it its final name."""
+def assemble(layout: AppLayout, parts: ReleaseParts, preflight: Callable[[Path], None] | None = None) -> None:
+    """Complete the staged release and give it its final name.
+
+    `preflight` is called with the place where all stands as yet; what it raises leaves the release unmade.
+    """
     stage = staging(layout, parts.release_id)
     source = stage / "src"
     # Before any link leads to where the app may write.
@@ -112,8 +126,10 @@ def assemble(layout: AppLayout, parts: ReleaseParts) -> None:
     manifest = json.dumps({**parts.manifest, "digest": _digest_of(stage)}, indent=2, sort_keys=True) + "\n"
     write_file(stage / MANIFEST, manifest.encode("utf-8"), "root", "root", 0o600)
     set_access(stage, "root", "root", 0o751)
+    if preflight is not None:
+        preflight(stage)
     release = layout.release(parts.release_id)
-    for name in (emperor.STARTED, emperor.SERVING):
+    for name in (emperor.STARTED, emperor.SERVING, PREVIOUS):
         # One that was changed by hand is replaced; its vassal goes on until the new one is checked.
         if (release / name).is_symlink():
             point_link(stage / name, str((release / name).readlink()))
@@ -158,6 +174,18 @@ def _copy_static(stage: Path, static: Sequence[Mapping[str, Any]]) -> None:
     own_tree(public, WEB_GROUP)
 
 
+def previous_release(layout: AppLayout, release_id: str) -> str | None:
+    """Return the id of the release that was served before this one."""
+    link = layout.release(release_id) / PREVIOUS
+    return link.readlink().name if link.is_symlink() else None
+
+
+def mark_rolled_back(layout: AppLayout, release_id: str, who: str) -> None:
+    """Remember that somebody went back from a release: it stays away until somebody asks for it by name."""
+    mark = json.dumps({"time": now(), "who": who}) + "\n"
+    write_file(layout.release(release_id) / ROLLED_BACK, mark.encode("utf-8"), "root", "root", 0o600)
+
+
 def activate(layout: AppLayout, release_id: str) -> bool:
     """Move all traffic to what was started last of a release. Return whether it changed anything.
 
@@ -170,15 +198,8 @@ def activate(layout: AppLayout, release_id: str) -> bool:
     if vassal is None:
         raise ReleaseError(f"release {release_id} was never started")
     changed = point_link(release / emperor.SERVING, str(emperor.socket_of(vassal)))
+    served = served_release(layout)
+    if served not in (None, release_id):
+        point_link(release / PREVIOUS, f"../{served}")
+    (release / ROLLED_BACK).unlink(missing_ok=True)
     return point_link(layout.current, f"releases/{release_id}") or changed
-
-
-def record(layout: AppLayout, entry: Mapping[str, Any]) -> None:
-    """Append a line to the app's history; one write, so that lines never mix."""
-    line = json.dumps({"time": datetime.now(timezone.utc).isoformat(timespec="seconds"), **entry}) + "\n"
-    handle = os.open(layout.root / "history.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        os.write(handle, line.encode("utf-8"))
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -14,6 +14,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.files import differs
 
 # In this order: a lock says more than a list, a list more than a declaration.
 CANDIDATES = ("uv.lock", "pylock.toml", "requirements.txt", "pyproject.toml")
+MARKER_SUFFIX = ".complete"
 _INCLUDE = re.compile(r"^\s*(?:-[rc]\s*=?|--(?:requirement|constraint)[\s=])\s*(\S+)", re.MULTILINE)
 _EDITABLE = re.compile(r"^\s*(?:-e\b|--editable\b)", re.MULTILINE)
 _HASH = re.compile(r"--hash[= ]sha(256|384|512):")
@@ -55,7 +56,7 @@ def marker(virtualenv: Path) -> Path:
     It is written last, beside the virtualenv: inside, the builder could have put it there. (A virtualenv
     cannot be built aside and renamed, since its scripts name the path that it was built at.)
     """
-    return virtualenv.with_name(f"{virtualenv.name}.complete")
+    return virtualenv.with_name(virtualenv.name + MARKER_SUFFIX)
 
 
 def is_complete(virtualenv: Path, user: str) -> bool:

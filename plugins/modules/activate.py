@@ -4,16 +4,18 @@
 
 from __future__ import annotations
 
+import time
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor
-from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils import emperor, history, warm
 from ansible_collections.emperor.flask.plugins.module_utils.releases import (
-    ReleaseError,
+    ROLLED_BACK,
     activate,
-    record,
+    mark_rolled_back,
     served_release,
 )
+from ansible_collections.emperor.flask.plugins.module_utils.steps import RELEASE_ARGUMENTS, StepError, step
 
 DOCUMENTATION = r"""
 module: activate
@@ -21,35 +23,24 @@ short_description: Move all traffic of an app to a release
 description:
   - Renames the link C(current), which code, static files and socket all hang below, and writes a line into
     C(history.jsonl).
-attributes:
-  check_mode:
-    description: Says what would change, and changes nothing.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: full
+extends_documentation_fragment:
+  - emperor.flask.step
+  - emperor.flask.step.release
+  - emperor.flask.step.check_and_diff
 author: The emperor.flask maintainers
 version_added: 0.1.0
 
 options:
-  name:
-    description: Name of the app.
-    type: str
-    required: true
-  release:
-    description: Id of the release, which must be complete.
-    type: str
-    required: true
   revision:
-    description: Revision of its source, for the history.
+    description: Revision of its source.
     type: str
     required: true
-  who:
-    description: Who deploys, for the history.
-    type: str
-    default: ""
+  rollback:
+    description: Whether this takes a release back; the one that served is then skipped by later rollbacks.
+    type: bool
+    default: false
   why:
-    description: The reason, for the history.
+    description: Why, for the history.
     type: str
     default: ""
 """
@@ -59,6 +50,7 @@ EXAMPLES = r"""
   emperor.flask.activate:
     name: shop
     release: 3f9c2a71b04e
+    lock: "{{ __flask_app_plan.lock }}"
     revision: v1.4.0
 """
 
@@ -67,6 +59,10 @@ previous:
   description: Id of the release that got the traffic before, or null.
   returned: success
   type: str
+seconds:
+  description: Time that the switch took, in seconds.
+  returned: success
+  type: float
 """
 
 
@@ -74,34 +70,50 @@ def main() -> None:
     """Rename the link and remember it."""
     module = AnsibleModule(
         argument_spec={
-            "name": {"type": "str", "required": True},
-            "release": {"type": "str", "required": True},
+            **RELEASE_ARGUMENTS,
             "revision": {"type": "str", "required": True},
-            "who": {"type": "str", "default": ""},
+            "rollback": {"type": "bool", "default": False},
             "why": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
     params = module.params
-    layout = AppLayout(params["name"])
-    previous = served_release(layout)
-    release = layout.release(params["release"])
-    changed = previous != params["release"] or emperor.serving_vassal(release) != emperor.last_vassal(release)
-    if changed and not module.check_mode:
-        try:
-            activate(layout, params["release"])
-        except ReleaseError as error:
-            module.fail_json(msg=f"app {params['name']}: {error}")
-        record(
-            layout,
-            {**{key: params[key] for key in ("release", "revision", "who", "why")}, "result": "activated"},
-        )
+    begin = time.monotonic()
+    with step(module) as layout:
+        wanted, previous = params["release"], served_release(layout)
+        release = layout.release(wanted)
+        last = emperor.last_vassal(release)
+        changed = previous != wanted or emperor.serving_vassal(release) != last
+        if changed and not module.check_mode:
+            if last is not None:
+                # From now on nobody may end it.
+                warm.forget(last)
+                if not emperor.is_started(last):
+                    raise StepError(f"vassal {last} is gone since it was checked", "run again")
+            # Going back to a release that was rolled back from undoes that; nothing is wrong with the other one.
+            undone = (release / ROLLED_BACK).exists()
+            activate(layout, wanted)
+            if params["rollback"] and previous not in (None, wanted) and not undone:
+                mark_rolled_back(layout, previous, params["lock"]["who"])
+            history.record(
+                layout,
+                {
+                    "release": wanted,
+                    "previous": previous,
+                    "revision": params["revision"],
+                    "who": params["lock"]["who"],
+                    "why": params["why"],
+                    "result": history.ROLLED_BACK if params["rollback"] else history.ACTIVATED,
+                    "seconds": round(time.monotonic() - begin, 3),
+                },
+            )
     module.exit_json(
         changed=changed,
         previous=previous,
+        seconds=round(time.monotonic() - begin, 3),
         diff={
             "before": f"{layout.current} -> {previous}\n",
-            "after": f"{layout.current} -> {params['release']}\n",
+            "after": f"{layout.current} -> {wanted}\n",
         },
     )
 

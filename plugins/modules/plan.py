@@ -1,21 +1,25 @@
 # SPDX-FileCopyrightText: The emperor.flask maintainers
 # SPDX-License-Identifier: MIT
-"""Compares the wanted releases of all apps with what the host has."""
+"""Compares what is wanted of all apps with what the host has."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.emperor.flask.plugins.module_utils import locks
 from ansible_collections.emperor.flask.plugins.module_utils.commands import SYSTEM_PYTHON
-from ansible_collections.emperor.flask.plugins.module_utils.plan import as_dicts, describe, plan_app
+from ansible_collections.emperor.flask.plugins.module_utils.layout import apps_on_host
+from ansible_collections.emperor.flask.plugins.module_utils.plan import AT_REST, AppPlan, as_dicts, describe, plan_app
 from ansible_collections.emperor.flask.plugins.module_utils.sources import (
     GIT_ENVIRONMENT,
     SourceError,
     resolve_version,
 )
+from ansible_collections.emperor.flask.plugins.module_utils.uv_program import is_installed
 
 DOCUMENTATION = r"""
 module: plan
@@ -23,13 +27,8 @@ short_description: Say which apps of a host need what
 description:
   - One call for all apps of a host. It changes nothing.
   - In check mode it reports changed if any app differs, since no later step runs then.
-attributes:
-  check_mode:
-    description: Says what would change, and changes nothing.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: full
+extends_documentation_fragment:
+  - emperor.flask.step.check_and_diff
 author: The emperor.flask maintainers
 version_added: 0.1.0
 
@@ -39,8 +38,43 @@ options:
     type: list
     elements: dict
     required: true
+  only:
+    description: Name of the one app to look at; empty for all.
+    type: str
+    default: ""
+  version:
+    description: Branch, tag or commit id of O(only), instead of the one that O(apps) says; empty for that.
+    type: str
+    default: ""
+  want:
+    description:
+      - C(deploy) compares with O(apps). C(rollback) and C(restart) are about releases that are here already.
+    type: str
+    choices: [deploy, rollback, restart]
+    default: deploy
+  release:
+    description: Release to roll back to; empty for the previous good one.
+    type: str
+    default: ""
+  again:
+    description: Deploys a release, though somebody has rolled back from it.
+    type: bool
+    default: false
   recipe:
     description: Template of the vassal's file; a change of it makes new releases.
+    type: str
+    required: true
+  packages:
+    description: Packages of the distribution that builds need, besides those of the apps.
+    type: list
+    elements: str
+    default: []
+  uv_home:
+    description: Folder of uv.
+    type: path
+    required: true
+  uv_requirements:
+    description: What uv is installed from.
     type: str
     required: true
 """
@@ -50,6 +84,8 @@ EXAMPLES = r"""
   emperor.flask.plan:
     apps: "{{ flask_apps }}"
     recipe: vassal.ini.j2
+    uv_home: /opt/flask-emperor/uv
+    uv_requirements: "{{ lookup('ansible.builtin.file', 'uv.txt') }}"
   register: __flask_app_plan
 """
 
@@ -61,16 +97,64 @@ apps:
   elements: dict
   contains:
     name: {description: Name of the app., type: str}
+    action:
+      description:
+        - C(create), C(deploy), C(repair), C(rollback) or C(restart).
+        - C(unchanged), C(held) for a release that was rolled back from, or C(failed), which RV(apps[].error) explains.
+      type: str
+    reasons: {description: Why., type: list, elements: str}
     id: {description: Id of the wanted release., type: str}
     path: {description: Folder of the wanted release., type: str}
     revision: {description: Commit id of the source or digest of its files., type: str}
-    action: {description: "C(create), C(deploy), C(repair) or C(unchanged).", type: str}
-    reasons: {description: Why., type: list, elements: str}
     built: {description: Whether the release is complete on the host., type: bool}
     served: {description: Id of the release that gets the traffic., type: str}
     serving: {description: Name of the vassal that gets the traffic., type: str}
     vassal: {description: Name of the vassal to start it as., type: str}
-    parts: {description: Digest of each key of the app., type: dict}
+    description: {description: The app as the wanted release has it., type: dict}
+    served_description: {description: The app as the served release has it., type: dict}
+    request: {description: "What was asked, for M(emperor.flask.recover).", type: dict}
+    error: {description: Why nothing can be done., type: str}
+    warnings: {description: What a person should know., type: list, elements: str}
+to_do:
+  description: Those of RV(apps) that need something.
+  returned: success
+  type: list
+  elements: dict
+failures:
+  description: Those that cannot be planned, each with C(name), C(served) and C(report).
+  returned: success
+  type: list
+  elements: dict
+missing_packages:
+  description: Packages that are not installed.
+  returned: success
+  type: list
+  elements: str
+uv_missing:
+  description: Whether uv is missing or of another version.
+  returned: success
+  type: bool
+strangers:
+  description: Apps on the host that no inventory lists; nothing is done about them.
+  returned: success
+  type: list
+  elements: str
+notes:
+  description: What was left as it is on purpose, each with what to type to change that.
+  returned: success
+  type: list
+  elements: str
+lock:
+  description: In whose name this run holds apps, for the steps that change them.
+  returned: success
+  type: dict
+  contains:
+    run: {description: Name of the run., type: str}
+    who: {description: Person and controller., type: str}
+abandoned:
+  description: For each app that a run holds whose controller process is gone, the name of that run.
+  returned: success
+  type: dict
 """
 
 
@@ -78,42 +162,89 @@ apps:
 _AT_ONCE = 8
 
 
+def missing(module: AnsibleModule, packages: list[str]) -> list[str]:
+    """Return the packages of the distribution that are not installed."""
+    if not packages:
+        return []
+    query = ["dpkg-query", "--show", "--showformat=${binary:Package} ${Package} ${db:Status-Abbrev}\n", *packages]
+    out = module.run_command(query)[1]
+    installed = {name for line in out.splitlines() if line.rstrip().endswith(" ii") for name in line.split()[:2]}
+    return [name for name in packages if name not in installed]
+
+
+def held_note(plan: AppPlan) -> str:
+    """Return why an app stays with its release, and how to bring the other one back."""
+    return (
+        f"{plan.name} stays with release {plan.served}: {'; '.join(plan.reasons)}. Change the app, or deploy it again: "
+        f"ansible-playbook playbooks/deploy.yml -e app={plan.name} -e again=true"
+    )
+
+
+def stranger_note(name: str) -> str:
+    """Return what to do about an app that the inventory does not list."""
+    return (
+        f"{name} is on this host, but not in its inventory; it is left alone. To remove it: "
+        f"ansible-playbook playbooks/remove.yml -e app={name}"
+    )
+
+
 def main() -> None:
     """Resolve what the sources are now, then compare."""
     module = AnsibleModule(
         argument_spec={
-            # Each: `description` (without source and secrets), and `revision`, or `git` and `version`.
-            "apps": {"type": "list", "elements": "dict", "required": True},
+            # Each: `want` and `name`; for a deploy `description`, and `revision` or `git` and `version`.
+            "requests": {"type": "list", "elements": "dict", "required": True},
+            "known": {"type": "list", "elements": "str", "required": True},
+            "packages": {"type": "list", "elements": "str", "default": []},
+            "uv_home": {"type": "path", "required": True},
+            "uv_requirements": {"type": "str", "required": True},
         },
         supports_check_mode=True,
     )
+    params = module.params
     git_missing = module.get_bin_path("git") is None
+    script = "import sys; print('%s-%d.%d' % (sys.implementation.name, *sys.version_info[:2]))"
+    interpreter = module.run_command([SYSTEM_PYTHON, "-I", "-c", script], check_rc=True)[1].strip()
 
-    def revision(app: dict[str, Any]) -> str | None:
-        if app.get("revision"):
-            return app["revision"]
-        if git_missing and module.check_mode:
-            return None
+    def resolved(request: dict[str, Any]) -> dict[str, Any]:
+        known = {**request, "interpreter": interpreter}
+        if request["want"] != "deploy" or request.get("revision"):
+            return known
+        if git_missing:
+            # It is among the missing packages, and the question will be asked again.
+            return {**known, "revision": None}
 
         def run(command: list[str]) -> tuple[int, str, str]:
             return module.run_command(command, environ_update=GIT_ENVIRONMENT)
 
-        return resolve_version(run, app["git"], app["version"])
+        try:
+            return {**known, "revision": resolve_version(run, request["git"], request["version"])}
+        except SourceError as error:
+            return {**known, "error": f"app {request['name']}: {error}"}
 
-    apps = module.params["apps"]
-    script = "import sys; print('%s-%d.%d' % (sys.implementation.name, *sys.version_info[:2]))"
-    interpreter = module.run_command([SYSTEM_PYTHON, "-I", "-c", script], check_rc=True)[1].strip()
-    try:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            revisions = list(pool.map(revision, apps))
-    except SourceError as error:
-        module.fail_json(msg=str(error))
-    plans = [plan_app(app["description"], known, interpreter) for app, known in zip(apps, revisions, strict=True)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        requests = list(pool.map(resolved, params["requests"]))
+    plans = [plan_app(request) for request in requests]
+    for warning in (text for plan in plans for text in plan.warnings):
+        module.warn(warning)
     before, after = describe(plans)
-    differs = any(plan.action != "unchanged" for plan in plans)
+    found = as_dicts(plans)
+    strangers = sorted(set(apps_on_host()) - set(params["known"]))
+    holders = {plan.name: holder for plan in plans if (holder := locks.holder_of(plan.name))}
     module.exit_json(
-        changed=module.check_mode and differs,
-        apps=as_dicts(plans),
+        changed=module.check_mode and any(plan.action not in AT_REST for plan in plans),
+        apps=found,
+        to_do=[entry for entry in found if entry["action"] not in AT_REST],
+        failures=[
+            {"name": plan.name, "served": plan.served, "report": plan.error}
+            for plan in plans
+            if plan.action == "failed"
+        ],
+        missing_packages=missing(module, params["packages"]),
+        uv_missing=not is_installed(Path(params["uv_home"]), params["uv_requirements"]),
+        strangers=strangers,
+        notes=[*(held_note(plan) for plan in plans if plan.action == "held"), *map(stranger_note, strangers)],
+        holders={name: {"run": holder.run, "who": holder.who} for name, holder in holders.items()},
         diff={
             "before_header": "apps of this host",
             "after_header": "apps wanted",

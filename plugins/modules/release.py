@@ -8,45 +8,38 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
-from ansible_collections.emperor.flask.plugins.module_utils.releases import (
-    ReleaseError,
-    ReleaseParts,
-    assemble,
-)
+from ansible_collections.emperor.flask.plugins.module_utils import history
+from ansible_collections.emperor.flask.plugins.module_utils.preflight import PreflightError, load
+from ansible_collections.emperor.flask.plugins.module_utils.releases import ReleaseParts, assemble
+from ansible_collections.emperor.flask.plugins.module_utils.steps import RELEASE_ARGUMENTS, StepError, step
 
 DOCUMENTATION = r"""
 module: release
 short_description: Assemble a release from its source, virtualenv, environment and vassal file
 description:
-  - Completes C(releases/<id>.tmp) and renames it to C(releases/<id>). From then on it is never edited.
-attributes:
-  check_mode:
-    description: Says what would change, and changes nothing.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: none
+  - Completes C(releases/<id>.tmp), loads the app once, as its user and with the limits that it will have, and
+    renames the folder to C(releases/<id>). From then on it is never edited.
+  - An app that cannot be loaded fails here, with its own traceback, and was never started.
+extends_documentation_fragment:
+  - emperor.flask.step
+  - emperor.flask.step.release
+  - emperor.flask.step.check
 author: The emperor.flask maintainers
 version_added: 0.1.0
 
 options:
-  name:
-    description: Name of the app.
-    type: str
-    required: true
-  id:
-    description: Id of the release.
-    type: str
-    required: true
   revision:
     description: Revision of the source.
     type: str
     required: true
-  parts:
-    description: Digest of each key of the app, to tell later what has changed.
+  description:
+    description: The app as M(emperor.flask.plan) has it, without secrets; kept, to come back with the release.
     type: dict
-    default: {}
+    required: true
+  source:
+    description: Where the source came from; kept, to say later what has changed. No secret of it is kept.
+    type: dict
+    required: true
   virtualenv:
     description: Folder of the virtualenv.
     type: path
@@ -63,24 +56,17 @@ options:
     description: Environment variables that are never shown.
     type: dict
     default: {}
-  static:
-    description: Folders that nginx serves, each with C(url) and C(path).
-    type: list
-    elements: dict
-    default: []
-  outliving:
-    description: Folders of the source that are links to C(shared/).
-    type: list
-    elements: str
-    default: []
 """
 
 EXAMPLES = r"""
 - name: Assemble the release
   emperor.flask.release:
     name: shop
-    id: 3f9c2a71b04e
+    release: 3f9c2a71b04e
+    lock: "{{ __flask_app_plan.lock }}"
     revision: v1.4.0
+    description: "{{ planned.description }}"
+    source: "{{ shop.source }}"
     virtualenv: /srv/apps/shop/venvs/77ab01cd23ef
     vassal: "{{ lookup('ansible.builtin.template', 'vassal.ini.j2') }}"
 """
@@ -92,51 +78,58 @@ path:
   type: str
 """
 
+_SOURCE_KEYS = ("path", "git", "version", "archive", "checksum")
+
 
 def main() -> None:
-    """Assemble the release."""
+    """Assemble the release, load its app once, and give it its name."""
     module = AnsibleModule(
         argument_spec={
-            "name": {"type": "str", "required": True},
-            "id": {"type": "str", "required": True},
+            **RELEASE_ARGUMENTS,
             "revision": {"type": "str", "required": True},
-            "parts": {"type": "dict", "default": {}},
+            "description": {"type": "dict", "required": True},
+            "source": {"type": "dict", "required": True},
             "virtualenv": {"type": "path", "required": True},
             "vassal": {"type": "str", "required": True},
             "environment": {"type": "dict", "default": {}},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
-            "static": {"type": "list", "elements": "dict", "default": []},
-            "outliving": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
-    params = module.params
-    layout = AppLayout(params["name"])
+    params, app = module.params, module.params["description"]
     own = {
         "EMPEROR_APP": params["name"],
-        "EMPEROR_RELEASE": params["id"],
+        "EMPEROR_RELEASE": params["release"],
         "EMPEROR_REVISION": params["revision"],
     }
-    parts = ReleaseParts(
-        release_id=params["id"],
-        virtualenv=Path(params["virtualenv"]),
-        vassal=params["vassal"],
-        environment={**params["environment"], **params["secrets"], **own},
-        static=params["static"],
-        outliving=params["outliving"],
-        manifest={
-            "app": params["name"],
-            "id": params["id"],
-            "revision": params["revision"],
-            "parts": params["parts"],
-        },
-    )
-    if not module.check_mode:
+    with step(module) as layout:
+        if module.check_mode:
+            module.exit_json(changed=True, path=str(layout.release(params["release"])))
+        parts = ReleaseParts(
+            release_id=params["release"],
+            virtualenv=Path(params["virtualenv"]),
+            vassal=params["vassal"],
+            environment={**params["environment"], **params["secrets"], **own},
+            static=app["static"],
+            outliving=[*app["writable"], *(entry["path"] for entry in app["media"])],
+            manifest={
+                "app": params["name"],
+                "id": params["release"],
+                "revision": params["revision"],
+                "source": {key: value for key, value in params["source"].items() if key in _SOURCE_KEYS and value},
+                "description": app,
+                "built": history.now(),
+            },
+        )
+
+        def preflight(stage: Path) -> None:
+            load(layout, params["release"], stage, app["wsgi"], app["python_path"], app["health"]["timeout"])
+
         try:
-            assemble(layout, parts)
-        except ReleaseError as error:
-            module.fail_json(msg=f"app {params['name']}, release {params['id']}: {error}")
-    module.exit_json(changed=True, path=str(layout.release(params["id"])))
+            assemble(layout, parts, preflight)
+        except PreflightError as error:
+            raise StepError(f"{error}; the app cannot be loaded, so it was not started", log=error.log) from error
+    module.exit_json(changed=True, path=str(layout.release(params["release"])))
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.emperor.flask.plugins.module_utils import diagnosis
 from ansible_collections.emperor.flask.plugins.module_utils.commands import app_environment, run_as
 from ansible_collections.emperor.flask.plugins.module_utils.files import write_file
-from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.releases import COMMAND_LOG
+from ansible_collections.emperor.flask.plugins.module_utils.steps import RELEASE_ARGUMENTS, StepError, step
 
 DOCUMENTATION = r"""
 module: release_command
@@ -17,25 +18,14 @@ short_description: Run an app's release command, once for each release
 description:
   - Runs as the app's user, in the app's root, with the environment of the release, which keeps its output.
   - A release whose command has succeeded is left alone.
-attributes:
-  check_mode:
-    description: Says what would change, and changes nothing.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: none
+extends_documentation_fragment:
+  - emperor.flask.step
+  - emperor.flask.step.release
+  - emperor.flask.step.check
 author: The emperor.flask maintainers
 version_added: 0.1.0
 
 options:
-  name:
-    description: Name of the app.
-    type: str
-    required: true
-  release:
-    description: Id of the release.
-    type: str
-    required: true
   command:
     description: The command, for C(/bin/sh).
     type: str
@@ -51,6 +41,7 @@ EXAMPLES = r"""
   emperor.flask.release_command:
     name: shop
     release: 3f9c2a71b04e
+    lock: "{{ __flask_app_plan.lock }}"
     command: flask --app shop db upgrade
     timeout: 600
 """
@@ -67,29 +58,27 @@ def main() -> None:
     """Run the command unless it has succeeded before, and keep its output."""
     module = AnsibleModule(
         argument_spec={
-            "name": {"type": "str", "required": True},
-            "release": {"type": "str", "required": True},
+            **RELEASE_ARGUMENTS,
             "command": {"type": "str", "required": True},
             "timeout": {"type": "int", "required": True},
         },
         supports_check_mode=True,
     )
     params = module.params
-    layout = AppLayout(params["name"])
-    release = layout.release(params["release"])
-    done, failed = release / COMMAND_LOG, release / "release-command.failed.log"
-    if done.exists() or module.check_mode:
-        module.exit_json(changed=not done.exists(), log=str(done))
-    command = ["/bin/sh", "-c", params["command"]]
-    result = run_as(layout.user, command, release / "src", app_environment(release), params["timeout"], [layout.shared])
-    log = done if result.code == 0 else failed
-    write_file(log, result.output.encode("utf-8"), "root", "root", 0o600)
-    if result.code != 0:
-        why = f"ended with {result.code}" if result.code is not None else f"took more than {params['timeout']} s"
-        module.fail_json(
-            msg=f"app {params['name']}, release {params['release']}: the release command {why}; "
-            f"the release was not started. All of its output: {log}\n{result.tail}"
-        )
+    with step(module) as layout:
+        release = layout.release(params["release"])
+        done, failed = release / COMMAND_LOG, release / "release-command.failed.log"
+        if done.exists() or module.check_mode:
+            module.exit_json(changed=not done.exists(), log=str(done))
+        command = ["/bin/sh", "-c", params["command"]]
+        environment = app_environment(release)
+        result = run_as(layout.user, command, release / "src", environment, params["timeout"], [layout.shared])
+        log = done if result.code == 0 else failed
+        write_file(log, result.output.encode("utf-8"), "root", "root", 0o600)
+        if result.code != 0:
+            why = f"ended with {result.code}" if result.code is not None else f"took more than {params['timeout']} s"
+            cause = f"the release command {why}; the release was not started. All of its output: {log}"
+            raise StepError(cause, diagnosis.remedy("", result.tail), result.tail)
     module.exit_json(changed=True, log=str(log))
 
 

@@ -4,52 +4,58 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor
+from ansible_collections.emperor.flask.plugins.module_utils import emperor, history, locks, warm
 from ansible_collections.emperor.flask.plugins.module_utils.files import remove_tree
-from ansible_collections.emperor.flask.plugins.module_utils.layout import (
-    VASSAL_NAME,
-    AppLayout,
-    traces_of,
-)
-from ansible_collections.emperor.flask.plugins.module_utils.releases import served_release
+from ansible_collections.emperor.flask.plugins.module_utils.layout import traces_of
+from ansible_collections.emperor.flask.plugins.module_utils.plan import leftovers
+from ansible_collections.emperor.flask.plugins.module_utils.releases import previous_release, served_release
+from ansible_collections.emperor.flask.plugins.module_utils.retirement import end, prunable, prune, unfinished
+from ansible_collections.emperor.flask.plugins.module_utils.steps import RELEASE_ARGUMENTS, step
 
 DOCUMENTATION = r"""
 module: retire
-short_description: End the vassals of an app that no longer get traffic
+short_description: End the vassals of an app that no longer get traffic, and give its lock back
 description:
   - Waits until the requests in flight on them have ended, at most O(drain_timeout), then ends every vassal
-    of exactly this app but the one of the served release. Unfinished releases are removed.
-attributes:
-  check_mode:
-    description: Says what would change, and changes nothing.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: none
+    of exactly this app but the one of the served release. With O(rollback_window) that of the release before stays,
+    idle, for so long; a timer of systemd ends it.
+  - Removes unfinished builds and, after a success, releases and virtualenvs that are too old to be kept.
+extends_documentation_fragment:
+  - emperor.flask.step
+  - emperor.flask.step.release
+  - emperor.flask.step.check
 author: The emperor.flask maintainers
 version_added: 0.1.0
 
 options:
-  name:
-    description: Name of the app.
-    type: str
-    required: true
   drain_timeout:
     description: Seconds that requests in flight get.
     type: int
     default: 60
-  request_timeout:
-    description: Seconds after which uWSGI ends a request by force, so that the longest has ended then.
+  rollback_window:
+    description: Seconds that the vassal of the previous release stays up.
     type: int
-    default: 60
+    default: 0
+  keep_releases:
+    description: Releases to keep that were live.
+    type: int
+    default: 5
+  failure:
+    description: Why the release failed, for the history; nothing is pruned then.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
 - name: Retire the previous release
   emperor.flask.retire:
     name: shop
+    release: 3f9c2a71b04e
+    lock: "{{ __flask_app_plan.lock }}"
 """
 
 RETURN = r"""
@@ -58,43 +64,66 @@ retired:
   returned: success
   type: list
   elements: str
+kept:
+  description: Name of the vassal that stays up for a rollback, or an empty text.
+  returned: success
+  type: str
+pruned:
+  description: Names of the releases and virtualenvs that were removed.
+  returned: success
+  type: list
+  elements: str
 """
 
 
 def main() -> None:
-    """Drain and end, one vassal after the other."""
+    """Drain and end, one vassal after the other; then clear up."""
     module = AnsibleModule(
         argument_spec={
-            "name": {"type": "str", "required": True},
+            **RELEASE_ARGUMENTS,
             "drain_timeout": {"type": "int", "default": 60},
-            "request_timeout": {"type": "int", "default": 60},
+            "rollback_window": {"type": "int", "default": 0},
+            "keep_releases": {"type": "int", "default": 5},
+            "failure": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
-    layout = AppLayout(module.params["name"])
-    timeout = module.params["drain_timeout"]
-    served = served_release(layout)
-    if served is None:
-        module.fail_json(msg=f"app {layout.name} serves no release yet; nothing can be retired")
-        return
-    kept = emperor.serving_vassal(layout.release(served))
-    if kept is None:
-        module.fail_json(msg=f"app {layout.name}: release {served} has no vassal; deploy it again")
-    leaving = [name for name in traces_of(layout.name) if name != kept]
-    unfinished = list(layout.releases.glob("*.tmp"))
-    if not module.check_mode:
-        try:
+    params = module.params
+    failed = bool(params["failure"])
+    with step(module) as layout:
+        served = served_release(layout)
+        serving = emperor.serving_vassal(layout.release(served)) if served else None
+        before = previous_release(layout, served) if served and not failed else None
+        spare = emperor.serving_vassal(layout.release(before)) if before else None
+        keeps = bool(params["rollback_window"] and spare and spare != serving and emperor.is_started(spare))
+        if failed:
+            leaving = leftovers(layout, serving)
+        else:
+            # One release is kept for a rollback, not each that a window has not run out for.
+            leaving = [name for name in traces_of(layout.name) if name not in (serving, spare if keeps else None)]
+        builds = unfinished(layout)
+        old: list[Path] = []
+        if not module.check_mode:
+            if keeps and spare:
+                warm.keep(spare, params["rollback_window"])
             for name in leaving:
-                match = VASSAL_NAME.fullmatch(name)
-                if match is not None:
-                    emperor.wait_idle(layout.stats(match["release"]), timeout)
-                # The emperor lets it end gracefully, so a request that came in just now ends too.
-                emperor.stop(name, module.params["request_timeout"] + 15)
-        except emperor.EmperorError as error:
-            module.fail_json(msg=f"app {layout.name}: {error}")
-        for path in unfinished:
-            remove_tree(path)
-    module.exit_json(changed=bool(leaving or unfinished), retired=leaving)
+                warm.forget(name)
+            end(layout, leaving, params["drain_timeout"])
+            for path in builds:
+                remove_tree(path)
+            old = [] if failed else prunable(layout, params["keep_releases"])
+            prune(old)
+            if failed and layout.root.is_dir():
+                entry = {"release": params["release"], "who": params["lock"]["who"], "result": history.FAILED}
+                history.record(layout, {**entry, "why": params["failure"]})
+    if not module.check_mode:
+        locks.release(layout.name, locks.Holder.of(params["lock"]))
+    module.exit_json(
+        changed=bool(leaving or builds or old),
+        retired=leaving,
+        kept=spare if keeps and spare else "",
+        pruned=[path.name for path in old],
+    )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from ansible_collections.emperor.flask.plugins.module_utils.files import (
     remove_tree,
     set_access,
 )
-from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.releases import staging
 from ansible_collections.emperor.flask.plugins.module_utils.sources import (
     GIT_ENVIRONMENT,
@@ -25,6 +24,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.sources import (
     unpack,
     verify_checksum,
 )
+from ansible_collections.emperor.flask.plugins.module_utils.steps import RELEASE_ARGUMENTS, StepError, step
 
 DOCUMENTATION = r"""
 module: source
@@ -33,21 +33,14 @@ description:
   - Puts the files into C(releases/<id>.tmp/src), readable to the group that builds virtualenvs.
   - A folder or an archive of the controller is transferred; git and addresses are fetched by the host.
   - The git repository is kept bare beside the releases, so that only new commits are fetched.
-attributes:
-  check_mode:
-    description: Says what would change, and changes nothing.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: none
+extends_documentation_fragment:
+  - emperor.flask.step
+  - emperor.flask.step.release
+  - emperor.flask.step.check
 author: The emperor.flask maintainers
 version_added: 0.1.0
 
 options:
-  name:
-    description: Name of the app.
-    type: str
-    required: true
   source:
     description: C(source) of the complete app, see P(emperor.flask.complete_apps#filter).
     type: dict
@@ -56,10 +49,6 @@ options:
     description: Folders that the app writes itself; they are left out.
     type: list
     elements: str
-    required: true
-  release:
-    description: Id of the release.
-    type: str
     required: true
   revision:
     description: Revision of the source, as M(emperor.flask.plan) found it.
@@ -75,6 +64,7 @@ EXAMPLES = r"""
 - name: Fetch the source of the shop
   emperor.flask.source:
     name: shop
+    lock: "{{ __flask_app_plan.lock }}"
     source: "{{ shop.source }}"
     outliving: [instance]
     release: 3f9c2a71b04e
@@ -104,8 +94,7 @@ def main() -> None:
     """Get an archive of the files, by any of the three ways, and unpack it."""
     module = AnsibleModule(
         argument_spec={
-            "name": {"type": "str", "required": True},
-            "release": {"type": "str", "required": True},
+            **RELEASE_ARGUMENTS,
             "revision": {"type": "str", "required": True},
             "group": {"type": "str", "required": True},
             # Exactly one of: an archive that the action plugin transferred, an address of one, a repository.
@@ -121,34 +110,34 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    layout = AppLayout(params["name"])
-    stage = staging(layout, params["release"])
-    if module.check_mode:
-        module.exit_json(changed=True, path=str(stage / "src"))
 
     def run(command: list[str]) -> tuple[int, str, str]:
         return module.run_command(command, environ_update=GIT_ENVIRONMENT)
 
-    try:
+    with step(module) as layout:
+        stage = staging(layout, params["release"])
+        if module.check_mode:
+            module.exit_json(changed=True, path=str(stage / "src"))
         remove_tree(stage)
         stage.mkdir()
-        with tempfile.TemporaryDirectory(dir=module.tmpdir) as scratch:
-            archive = Path(scratch, "archive")
-            if params["git"]:
-                fetch_commit(run, params["git"], params["revision"], layout.repository, params["version"])
-                export_commit(run, params["revision"], layout.repository, archive)
-            elif params["address"]:
-                download(module, params["address"], archive)
-            else:
-                archive = Path(params["transferred"])
-            if params["checksum"]:
-                verify_checksum(archive, params["checksum"])
-            unpack(archive, stage / "src", params["strip"])
-        own_tree(stage / "src", params["group"])
-        set_access(stage, "root", params["group"], 0o750)
-    except SourceError as error:
-        remove_tree(stage)
-        module.fail_json(msg=f"app {params['name']}: {error}")
+        try:
+            with tempfile.TemporaryDirectory(dir=module.tmpdir) as scratch:
+                archive = Path(scratch, "archive")
+                if params["git"]:
+                    fetch_commit(run, params["git"], params["revision"], layout.repository, params["version"])
+                    export_commit(run, params["revision"], layout.repository, archive)
+                elif params["address"]:
+                    download(module, params["address"], archive)
+                else:
+                    archive = Path(params["transferred"])
+                if params["checksum"]:
+                    verify_checksum(archive, params["checksum"])
+                unpack(archive, stage / "src", params["strip"])
+            own_tree(stage / "src", params["group"])
+            set_access(stage, "root", params["group"], 0o750)
+        except SourceError as error:
+            remove_tree(stage)
+            raise StepError(str(error)) from error
     module.exit_json(changed=True, path=str(stage / "src"))
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.files import (
     sync_tree,
     write_file,
 )
+from ansible_collections.emperor.flask.plugins.module_utils.uv_program import digest, is_installed, program, stamp
 
 DOCUMENTATION = r"""
 module: uv
@@ -63,10 +63,6 @@ path:
 """
 
 
-# Holds the digest of the requirements, and is written last: an interrupted installation is made anew.
-STAMP = ".emperor-installed"
-
-
 def main() -> None:
     """Compare the stamp, and install if it differs."""
     module = AnsibleModule(
@@ -80,16 +76,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     home = Path(module.params["home"])
-    requirements = module.params["requirements"].encode("utf-8")
-    digest = hashlib.sha256(requirements).hexdigest().encode("ascii")
-    stamp, program = home / STAMP, home / "bin/uv"
-    changed = not (program.exists() and stamp.exists() and stamp.read_bytes() == digest)
+    requirements = module.params["requirements"]
+    changed = not is_installed(home, requirements)
     if changed and not module.check_mode:
         remove_tree(home)
         make_directory(home.parent)
         environment = json.loads(module.params["environment"])
         listed = Path(module.tmpdir, "uv.txt")
-        listed.write_bytes(requirements)
+        listed.write_text(requirements, encoding="utf-8")
         install = ["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"]
         for command in (
             [SYSTEM_PYTHON, "-m", "venv", str(home)],
@@ -103,8 +97,8 @@ def main() -> None:
                     msg=f"uv cannot be installed; {' '.join(command[:3])} ended with {code}.\n{err or out}"
                 )
         sync_tree(home)
-        write_file(stamp, digest, "root", "root", 0o644)
-    module.exit_json(changed=changed, path=str(program))
+        write_file(stamp(home), digest(requirements), "root", "root", 0o644)
+    module.exit_json(changed=changed, path=str(program(home)))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.emperor.flask.plugins.module_utils import diagnosis
 from ansible_collections.emperor.flask.plugins.module_utils.commands import (
     SYSTEM_PYTHON,
     build_environment,
@@ -24,6 +25,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.files import (
     write_file,
 )
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.steps import RELEASE_ARGUMENTS, StepError, step
 from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import (
     RequirementsError,
     build_commands,
@@ -43,21 +45,14 @@ description:
   - Releases whose interpreter and requirements are the same share one virtualenv.
   - It is built by a user of its own, C(build-<name>), in a unit that ends with all its processes, so that no
     code of a package runs as root. It belongs to root then.
-attributes:
-  check_mode:
-    description: Says what would change, and changes nothing.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: none
+extends_documentation_fragment:
+  - emperor.flask.step
+  - emperor.flask.step.release
+  - emperor.flask.step.check
 author: The emperor.flask maintainers
 version_added: 0.1.0
 
 options:
-  name:
-    description: Name of the app.
-    type: str
-    required: true
   source:
     description: Folder of the source.
     type: path
@@ -88,6 +83,8 @@ EXAMPLES = r"""
 - name: Build the virtualenv of the shop
   emperor.flask.virtualenv:
     name: shop
+    release: 3f9c2a71b04e
+    lock: "{{ __flask_app_plan.lock }}"
     source: /srv/apps/shop/releases/3f9c2a71b04e.tmp/src
     uv: /opt/flask-emperor/uv/bin/uv
 """
@@ -100,34 +97,11 @@ path:
 """
 
 
-def main() -> None:
-    """Find the requirements, name the virtualenv by them, and build it unless it is there."""
-    module = AnsibleModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "source": {"type": "path", "required": True},
-            "requirements": {"type": "str"},
-            "installer": {"type": "str", "choices": ["uv", "pip"], "default": "uv"},
-            "uv": {"type": "path", "required": True},
-            # An index's password may stand in it. As one text: Ansible hides the values of a hidden mapping
-            # wherever they occur, and a value such as 1 would blot out the path in the result.
-            "environment": {"type": "str", "default": "{}", "no_log": True},
-            "timeout": {"type": "int", "default": 1800},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-    layout = AppLayout(params["name"])
-    source = Path(params["source"])
-    if module.check_mode:
-        module.exit_json(changed=True, path=str(layout.virtualenvs))
+def build(module: AnsibleModule, layout: AppLayout, requirements: Path | None, files: dict[Path, str]) -> str:
+    """Build the virtualenv unless it is there; return its path."""
+    params, source = module.params, Path(module.params["source"])
     version = module.run_command([SYSTEM_PYTHON, "-I", "-V"], check_rc=True)[1].strip()
-    try:
-        requirements = find_requirements(source, params["requirements"], params["installer"])
-        files = read_inputs(source, requirements) if requirements else {}
-        name = virtualenv_id(source, files, params["installer"], f"{platform.machine()} {version}")
-    except RequirementsError as error:
-        module.fail_json(msg=f"app {params['name']}: {error}")
+    name = virtualenv_id(source, files, params["installer"], f"{platform.machine()} {version}")
     target = layout.virtualenvs / name
     if is_complete(target, layout.user):
         module.exit_json(changed=False, path=str(target))
@@ -153,14 +127,43 @@ def main() -> None:
             remove_tree(target)
             why = f"ended with {result.code}" if result.code is not None else "took too long"
             of = f" from {requirements.name}" if requirements else ""
-            said = f"{Path(command[0]).name} {why}.\n{result.tail}"
-            module.fail_json(msg=f"app {params['name']}: the virtualenv{of} cannot be built; {said}")
+            cause = f"the virtualenv{of} cannot be built; {Path(command[0]).name} {why}"
+            raise StepError(cause, diagnosis.remedy("", result.tail), result.tail)
     # No process of the builder is left, so nothing can be swapped under our hands.
     remove_tree(source.with_name("build"))
     own_tree(target, layout.user)
     sync_tree(target)
     write_file(marker(target), b"", "root", "root", 0o644)
-    module.exit_json(changed=True, path=str(target))
+    return str(target)
+
+
+def main() -> None:
+    """Find the requirements, and build what they ask for."""
+    module = AnsibleModule(
+        argument_spec={
+            **RELEASE_ARGUMENTS,
+            "source": {"type": "path", "required": True},
+            "requirements": {"type": "str"},
+            "installer": {"type": "str", "choices": ["uv", "pip"], "default": "uv"},
+            "uv": {"type": "path", "required": True},
+            # An index's password may stand in it. As one text: Ansible hides the values of a hidden mapping
+            # wherever they occur, and a value such as 1 would blot out the path in the result.
+            "environment": {"type": "str", "default": "{}", "no_log": True},
+            "timeout": {"type": "int", "default": 1800},
+        },
+        supports_check_mode=True,
+    )
+    params, source = module.params, Path(module.params["source"])
+    with step(module) as layout:
+        if module.check_mode:
+            module.exit_json(changed=True, path=str(layout.virtualenvs))
+        try:
+            requirements = find_requirements(source, params["requirements"], params["installer"])
+            files = read_inputs(source, requirements) if requirements else {}
+        except RequirementsError as error:
+            raise StepError(str(error)) from error
+        path = build(module, layout, requirements, files)
+    module.exit_json(changed=True, path=path)
 
 
 if __name__ == "__main__":

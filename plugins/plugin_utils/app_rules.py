@@ -206,6 +206,9 @@ def _check_urls(app: dict[str, Any], path: str, problems: Problems) -> None:
             seen.setdefault(entry["url"], f"{key}[{index}]")
     if len(app["health"]["path"]) > _PATH_LENGTH or not _REQUEST_PATH.fullmatch(app["health"]["path"]):
         problems.add(f"{path}.health.path", f"'{app['health']['path']}' is not a path such as /healthz")
+    text = app["health"]["text"]
+    if text is not None and not 0 < len(text) <= _PATH_LENGTH:
+        problems.add(f"{path}.health.text", f"is empty or longer than {_PATH_LENGTH} characters; leave it out for any")
 
 
 def _check_environment(app: dict[str, Any], path: str, problems: Problems) -> None:
@@ -252,6 +255,7 @@ def _check_numbers(app: dict[str, Any], path: str, problems: Problems) -> None:
         ("workers.processes", workers["processes"], 1, 256),
         ("workers.threads", workers["threads"], 1, 256),
         ("buffer_size", app["buffer_size"], 4096, 65535),
+        ("keep_releases", app["keep_releases"], 2, 50),
         *((f"health.status[{i}]", status, 100, 599) for i, status in enumerate(app["health"]["status"])),
     ):
         if not low <= value <= high:
@@ -263,6 +267,7 @@ def _check_numbers(app: dict[str, Any], path: str, problems: Problems) -> None:
     _check_time(app["drain_timeout"], 1, 300, f"{path}.drain_timeout", problems)
     _check_time(app["health"]["timeout"], 1, 3600, f"{path}.health.timeout", problems)
     _check_time(app["release_command_timeout"], 1, 86400, f"{path}.release_command_timeout", problems)
+    _check_time(app["rollback_window"], 0, 86400, f"{path}.rollback_window", problems)
     _check_time(app["idle"], 0, 86400, f"{path}.idle", problems)
     for index, entry in enumerate(app["static"]):
         _check_time(entry["expires"], 0, 31_536_000, f"{path}.static[{index}].expires", problems)
@@ -302,7 +307,7 @@ _CHECKS: tuple[Check, ...] = (
 
 def finish_app(app: Mapping[str, Any]) -> dict[str, Any]:
     """Return the app with what follows from it: domains, texts for the environment, times in seconds."""
-    times = ("request_timeout", "idle", "drain_timeout", "release_command_timeout")
+    times = ("request_timeout", "idle", "drain_timeout", "rollback_window", "release_command_timeout")
     return {
         **app,
         "domains": app["domains"] or default_domains(app["name"]),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
@@ -40,6 +41,19 @@ def read_apps(raw: Any, search: list[str] | None = None) -> list[dict[str, Any]]
     if problems:
         raise AppsError(problems)
     return [_with_layout(finish_app(app)) for app in apps.values()]
+
+
+def with_defaults(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a release has stored of its app, with the keys that it did not know when it was built."""
+    minimal = {"name": description["name"], "source": {"path": "."}, "wsgi": description["wsgi"]}
+    return _merged(read_apps([minimal])[0], description)
+
+
+def _merged(defaults: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    # `environment` is no set of options: its names are the app's own.
+    nested = (key for key, value in defaults.items() if isinstance(value, Mapping) and key != "environment")
+    deep = {key: _merged(defaults[key], known[key]) for key in nested if isinstance(known.get(key), Mapping)}
+    return {**defaults, **known, **deep}
 
 
 def _with_layout(app: dict[str, Any]) -> dict[str, Any]:

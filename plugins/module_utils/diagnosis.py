@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""From what a failed release wrote and how the emperor sees it, to what a person should do."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Mapping
+from typing import Any
+
+# The first that fits wins: what is certain stands before what is likely.
+_REMEDIES = (
+    (
+        r"ModuleNotFoundError: No module named '(?P<what>[\w.]+)'",
+        "{what} is neither in the source nor installed: add it to the requirements, or name its folder in python_path",
+    ),
+    (
+        r"KeyError: '(?P<what>[A-Z][A-Z0-9_]+)'",
+        "if {what} is an environment variable, set it under environment or secrets",
+    ),
+    (
+        r"(PermissionError|Read-only file system|Permission denied).*'(?P<what>/srv/apps/[^/']+/releases/[^']+)'",
+        "the app may not write to its own code; list the folder of {what} under writable",
+    ),
+    (
+        r"(Connection refused|could not connect|Can't connect|Name or service not known|could not translate host name)",
+        "a service that the app needs does not answer from this host; look at its address and its firewall",
+    ),
+    (r"(no such table|UndefinedTable|doesn't exist)", "the database lacks a table; let release_command make it"),
+    (r"has no callable '(?P<what>[^']+)'", "write one of the names that were found into wsgi, after the colon"),
+    (r"the import does not end", "the lines above say where it waits; import must not wait or loop"),
+    (
+        r"answered by release",
+        "another process answers in its place, or the app overwrites X-Emperor-Release; it must not",
+    ),
+    (r"answered (?P<what>30\d)", "the app redirects this request; set health.path to one that answers by itself"),
+    (r"answered (?P<what>40[13])", "the app wants a login for this request; set health.path to one that needs none"),
+    (r"answered 404", "set health.path to an address that the app has, or health.status to what it answers"),
+    (r"answered 5\d\d", "the app failed at this request; the lines above say where"),
+    (r"does not contain", "set health.text to a text that the page has"),
+    (
+        r"(Out of memory|oom-kill|signal 9)",
+        "a worker was killed, most likely for its memory; give the host more, or fewer workers",
+    ),
+    (
+        r"(No space left on device|disk is full)",
+        "make room: df -h /srv/apps; a smaller keep_releases leaves fewer old releases",
+    ),
+)
+
+
+def remedy(cause: str, log: str, view: Mapping[str, Any] | None = None) -> str:
+    """Return one sentence that says what to do."""
+    for text in (cause, log):
+        for pattern, advice in _REMEDIES:
+            matches = list(re.finditer(pattern, text))
+            # A log tells the last mistake last.
+            if matches and not (text is log and pattern.startswith("answered")):
+                return advice.format(what=(matches[-1].groupdict().get("what") or "").removeprefix("/"))
+    if view and view.get("pid") and not view.get("ready"):
+        return "the app is still being loaded; give it more time with health.timeout, or make its import shorter"
+    if view is not None and not view:
+        return "the emperor has given it up; look at: journalctl -u flask-emperor"
+    return "the lines above are all there is; look at the app's own log"
+
+
+def traceback_of(log: str) -> str:
+    """Return the last traceback of a log, or an empty text."""
+    lines = log.splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
+    if not starts:
+        return ""
+    found = lines[starts[-1] :]
+    end = next(
+        (number for number, line in enumerate(found[1:], 1) if line and not line.startswith(" ")), len(found) - 1
+    )
+    return "\n".join(found[: end + 1])
+
+
+def view_of(stats: Mapping[str, Any], vassal: str) -> dict[str, Any]:
+    """Return how the emperor sees a vassal: empty if it knows none of that name."""
+    name = f"{vassal}.ini"
+    found = next((entry for entry in stats.get("vassals", []) if entry.get("id") == name), {})
+    view = {key: found[key] for key in ("pid", "ready", "accepting", "respawns") if key in found}
+    curses = [entry for entry in stats.get("blacklist", []) if entry.get("id") == name]
+    if curses:
+        view["blacklisted"] = True
+    return view
+
+
+def describe_view(view: Mapping[str, Any]) -> str:
+    """Return the emperor's view as one line."""
+    if not view:
+        return "the emperor does not know the vassal"
+    if view.get("blacklisted"):
+        return "the emperor has blacklisted the vassal: it died young"
+    running = f"pid {view['pid']}" if view.get("pid", 0) > 0 else "no process"
+    loaded = "app loaded" if view.get("ready") else "app not loaded yet"
+    return f"the emperor sees: {running}, {loaded}, {view.get('respawns', 0)} restarts"
+
+
+def of_os_error(error: OSError) -> str:
+    """Return what to do about an error of the system."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return remedy("disk is full", "")
+    if error.errno == errno.EROFS:
+        return "the file system is read-only; look at: dmesg"
+    return "look at the path that is named, and run again"

@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""What has happened to an app: one line of JSON for each activation and each failure."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+
+ACTIVATED, ROLLED_BACK, FAILED = "activated", "rolled back", "failed"
+
+
+def now() -> str:
+    """Return the time of an entry."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def record(layout: AppLayout, entry: Mapping[str, Any]) -> None:
+    """Append a line; one write, so that lines never mix."""
+    line = json.dumps({"time": now(), **entry}) + "\n"
+    handle = os.open(layout.history, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(handle, line.encode("utf-8"))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read(layout: AppLayout) -> list[dict[str, Any]]:
+    """Return all entries, the oldest first; a line that a crash cut off is left out."""
+    try:
+        lines = layout.history.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            found.append(entry)
+    return found
+
+
+def went_live(entries: list[dict[str, Any]]) -> list[str]:
+    """Return the releases that ever got traffic, each once, the last activated first."""
+    live = [entry.get("release", "") for entry in reversed(entries) if entry.get("result") in (ACTIVATED, ROLLED_BACK)]
+    return [release for release in dict.fromkeys(live) if release]

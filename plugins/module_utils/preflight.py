@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""Loads an app once before it is started: in its own virtualenv, as its own user, by the engine that will run it.
+
+uWSGI does it by itself, from the release's own vassal file and without a server; so what imports `uwsgi` works,
+and a mistake in the file shows too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from ansible_collections.emperor.flask.plugins.module_utils.commands import Result, app_environment, run_as
+from ansible_collections.emperor.flask.plugins.module_utils.files import write_file
+from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+
+UWSGI = "/usr/bin/uwsgi-core"
+EMPEROR_UNIT = Path("/etc/systemd/system/flask-emperor.service")
+_FILE = "preflight.ini"
+# How the emperor's unit limits what a vassal may do; all else in it is about the emperor.
+_LIMIT = re.compile(
+    r"(Inaccessible|Protect|Restrict|SystemCall|MemoryDeny|LockPersonality|RemoveIPC|NoNewPrivileges|Limit)\w*=.*"
+)
+# An import that does not end is aborted, and tells then where it was.
+_TELL_WHERE = ("KillSignal=SIGABRT", "LimitCORE=0")
+_LOADED = re.compile(r"^WSGI app 0 .* ready in ", re.MULTILINE)
+_BEGIN = "*** Operational MODE: "
+_END = ("unable to load app 0 ", "no-server mode requested")
+# Names what could have been meant, when the module has no such name.
+_LIST_NAMES = """
+import importlib, importlib.util, sys
+target, paths = sys.argv[1], sys.argv[2:]
+sys.path[:0] = paths
+if target.endswith(".py"):
+    spec = importlib.util.spec_from_file_location("app_to_look_at", target)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+else:
+    module = importlib.import_module(target)
+own = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")
+       and (not isinstance(value, type)) and getattr(value, "__module__", "").split(".")[0] != "typing"]
+likely = [n for n in own if n in ("app", "application", "create_app", "make_app", "wsgi")] or own
+print("\\x1e" + ", ".join(likely[:8]))
+"""
+
+
+class PreflightError(Exception):
+    """The app cannot be loaded; `log` is what it wrote."""
+
+    def __init__(self, cause: str, log: str = "") -> None:
+        super().__init__(cause)
+        self.log = log
+
+
+def load(layout: AppLayout, release_id: str, stage: Path, target: str, paths: Iterable[str], timeout: int) -> None:
+    """Load the app of a release that stands at `stage` as yet, within `timeout` seconds. Raises PreflightError.
+
+    `target` is what `wsgi` says, `paths` are the folders to import from besides the root.
+    """
+    text = (stage / "vassal.ini").read_text(encoding="utf-8")
+    file = stage / _FILE
+    write_file(file, staged(text, layout.release(release_id), stage).encode("utf-8"), "root", layout.user, 0o640)
+    try:
+        result = _run(layout, stage, [UWSGI, "--ini", str(file), "--no-server"], timeout)
+    finally:
+        file.unlink()
+    if result.code == 0 and _LOADED.search(result.output):
+        return
+    said = app_output(result.output)
+    if result.code is None:
+        raise PreflightError(f"{target} was not loaded within {timeout} s; the import does not end", said)
+    cause = last_error(said)
+    if cause is None and _END[0] in result.output:
+        cause = _missing_callable(layout, stage, target, list(paths))
+    raise PreflightError(cause or f"uWSGI ended with {result.code}", said or result.tail)
+
+
+def staged(text: str, release: Path, stage: Path) -> str:
+    """Return a vassal's file for the place where the release stands as yet, without its statistics socket."""
+    lines = text.replace(f"{release}/", f"{stage}/").splitlines()
+    return "\n".join(line for line in lines if not line.startswith("stats-server")) + "\n"
+
+
+def limits(unit: str) -> list[str]:
+    """Return what the emperor's unit file forbids its vassals."""
+    return [line for line in unit.splitlines() if _LIMIT.fullmatch(line)]
+
+
+def app_output(output: str) -> str:
+    """Return what the app wrote while it was loaded, without uWSGI's own words around it."""
+    lines = output.rstrip().splitlines()
+    first = next((number for number, line in enumerate(lines) if line.startswith(_BEGIN)), -1) + 1
+    last = next((number for number, line in enumerate(lines) if line.startswith(_END)), len(lines))
+    return "\n".join(lines[first:last][-60:])
+
+
+def last_error(text: str) -> str | None:
+    """Return the line of an exception that ends a traceback, such as `KeyError: 'DB_URL'`."""
+    lines = [
+        line
+        for line in text.splitlines()
+        if re.match(r"[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt|Warning)\b", line)
+    ]
+    return lines[-1] if lines else None
+
+
+def _missing_callable(layout: AppLayout, stage: Path, target: str, paths: list[str]) -> str:
+    module, _, name = target.partition(":")
+    name = name.removesuffix("()")
+    folders = [str(stage / "src"), *(str(stage / "src" / path) for path in paths)]
+    where = str(stage / "src" / module) if module.endswith(".py") else module
+    command = [str(stage / "venv/bin/python"), "-c", _LIST_NAMES, where, *folders]
+    result = _run(layout, stage, command, 30)
+    _, mark, names = result.output.rpartition("\x1e")
+    found = names.strip() if mark else ""
+    return f"module {module} has no callable '{name}'; found: {found or 'none'}"
+
+
+def _run(layout: AppLayout, stage: Path, command: list[str], timeout: int) -> Result:
+    environment = {**app_environment(stage), "PYTHONFAULTHANDLER": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    unit = EMPEROR_UNIT.read_text(encoding="utf-8") if EMPEROR_UNIT.exists() else ""
+    properties = [*limits(unit), *_TELL_WHERE]
+    writable = [layout.shared, layout.root / "run"]
+    return run_as(layout.user, command, stage / "src", environment, timeout, writable, properties)
