@@ -37,7 +37,8 @@ class AppPlan:
 
     `action` is `create`, `deploy`, `repair`, `rollback`, `restart`; or, if nothing, `unchanged`, `held` (a release
     that was rolled back from) or `failed` (`error` says why). `description` is the app as the release wants it,
-    `served_description` as the served one does. `missing_users` are accounts with their homes. `request` is the question that this answers.
+    `served_description` as the served one does. `missing_users` are accounts with their homes. `request` is the
+    question that this answers.
     """
 
     name: str
