@@ -81,7 +81,7 @@ def traceback_of(log: str) -> str:
 def view_of(stats: Mapping[str, Any], vassal: str) -> dict[str, Any]:
     """Return how the emperor sees a vassal: empty if it knows none of that name."""
     name = f"{vassal}.ini"
-    found: dict[str, Any] = next((entry for entry in stats.get("vassals", []) if entry.get("id") == name), {})
+    found: Mapping[str, Any] = next((entry for entry in stats.get("vassals", []) if entry.get("id") == name), {})
     view = {key: found[key] for key in ("pid", "ready", "accepting", "respawns") if key in found}
     curses = [entry for entry in stats.get("blacklist", []) if entry.get("id") == name]
     if curses:
