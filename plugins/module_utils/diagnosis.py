@@ -9,6 +9,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+_IMPORT_BEGINS = "*** Operational MODE: "
+_UWSGI = re.compile(
+    r"(WSGI app \d+ |unable to load app 0|\*\*\* |spawned uWSGI |announcing my loyalty|no-server mode requested|"
+    r"\[uWSGI\] getting |mapped \d+ bytes|uwsgi socket \d+ )"
+)
+
 # The first that fits wins: what is certain stands before what is likely.
 _REMEDIES = (
     (
@@ -58,11 +64,20 @@ def remedy(cause: str, log: str, view: Mapping[str, Any] | None = None) -> str:
             # A log tells the last mistake last.
             if matches and not (text is log and pattern.startswith("answered")):
                 return advice.format(what=(matches[-1].groupdict().get("what") or "").removeprefix("/"))
+    if "Traceback (most recent call last)" in log:
+        return "the traceback says where the app fails; mend that"
     if view and view.get("pid") and not view.get("ready"):
         return "the app is still being loaded; give it more time with health.timeout, or make its import shorter"
     if view is not None and not view:
         return "the emperor has given it up; look at: journalctl -u flask-emperor"
     return "the lines above are all there is; look at the app's own log"
+
+
+def own_words(log: str) -> str:
+    """Return what the app wrote, without what uWSGI says of itself while it starts."""
+    lines = log.splitlines()
+    begin = max((number for number, line in enumerate(lines, 1) if _IMPORT_BEGINS in line), default=0)
+    return "\n".join(line for line in lines[begin:] if not _UWSGI.match(line)).strip()
 
 
 def traceback_of(log: str) -> str:

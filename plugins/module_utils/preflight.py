@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ansible_collections.emperor.flask.plugins.module_utils.commands import Result, app_environment, run_as
+from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import own_words
 from ansible_collections.emperor.flask.plugins.module_utils.files import write_file
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 
@@ -26,8 +27,7 @@ _LIMIT = re.compile(
 # An import that does not end is aborted, and tells then where it was.
 _TELL_WHERE = ("KillSignal=SIGABRT", "LimitCORE=0")
 _LOADED = re.compile(r"^WSGI app 0 .* ready in ", re.MULTILINE)
-_BEGIN = "*** Operational MODE: "
-_END = ("unable to load app 0 ", "no-server mode requested")
+_NOT_LOADED = "unable to load app 0 "
 # Names what could have been meant, when the module has no such name.
 _LIST_NAMES = """
 import importlib, importlib.util, sys
@@ -68,13 +68,13 @@ def load(layout: AppLayout, release_id: str, stage: Path, target: str, paths: It
         file.unlink()
     if result.code == 0 and _LOADED.search(result.output):
         return
-    said = app_output(result.output)
+    said = "\n".join(own_words(result.output).replace(f"{stage}/", "").splitlines()[-60:])
     if result.code is None:
         raise PreflightError(f"{target} was not loaded within {timeout} s; the import does not end", said)
     cause = last_error(said)
-    if cause is None and _END[0] in result.output:
+    if cause is None and _NOT_LOADED in result.output:
         cause = _missing_callable(layout, stage, target, list(paths))
-    raise PreflightError(cause or f"uWSGI ended with {result.code}", said or result.tail)
+    raise PreflightError(cause or f"uWSGI ended with {result.code}", said if cause else result.tail)
 
 
 def staged(text: str, release: Path, stage: Path) -> str:
@@ -86,14 +86,6 @@ def staged(text: str, release: Path, stage: Path) -> str:
 def limits(unit: str) -> list[str]:
     """Return what the emperor's unit file forbids its vassals."""
     return [line for line in unit.splitlines() if _LIMIT.fullmatch(line)]
-
-
-def app_output(output: str) -> str:
-    """Return what the app wrote while it was loaded, without uWSGI's own words around it."""
-    lines = output.rstrip().splitlines()
-    first = next((number for number, line in enumerate(lines) if line.startswith(_BEGIN)), -1) + 1
-    last = next((number for number, line in enumerate(lines) if line.startswith(_END)), len(lines))
-    return "\n".join(lines[first:last][-60:])
 
 
 def last_error(text: str) -> str | None:

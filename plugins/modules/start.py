@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from ansible.module_utils.basic import AnsibleModule
@@ -92,14 +93,19 @@ _BIND_TIMEOUT = 10.0
 _END_TIMEOUT = 10.0
 
 
-def last_words(module: AnsibleModule, user: int | None, since: float) -> str:
-    """Return what the app wrote to the journal since then, its newest 60 lines."""
+def last_words(module: AnsibleModule, user: int | None, since: float, others: set[int]) -> str:
+    """Return what the app wrote to the journal since then, but not what its `others`, as process ids, wrote."""
     journal = module.get_bin_path("journalctl")
     if journal is None or user is None:
         return ""
     # By user, which nobody can forge, not by name.
-    chosen = [f"_UID={user}", f"--since=@{int(since)}", "--lines=60", "--output=cat", "--no-pager", "--quiet"]
-    return module.run_command([journal, *chosen])[1].strip()
+    chosen = [f"_UID={user}", f"--since=@{int(since)}", "--lines=1000", "--no-pager", "--quiet"]
+    out = module.run_command([journal, *chosen, "--output=json", "--output-fields=MESSAGE,_PID"])[1]
+    entries = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    lines = (entry.get("MESSAGE") for entry in entries if int(entry.get("_PID", 0)) not in others)
+    # What is no UTF-8 comes as a list of numbers.
+    texts = (line if isinstance(line, str) else bytes(line or []).decode("utf-8", "replace") for line in lines)
+    return diagnosis.own_words("\n".join(texts))
 
 
 def ask_until_clear(layout: AppLayout, module: AnsibleModule) -> Verdict:
@@ -117,12 +123,14 @@ def ask_until_clear(layout: AppLayout, module: AnsibleModule) -> Verdict:
 def failure(module: AnsibleModule, layout: AppLayout, verdict: Verdict, since: float) -> StepError:
     """Return all that is known about a release that did not pass."""
     params = module.params
-    log = last_words(module, user_id(layout.user), since)
     try:
-        view = diagnosis.view_of(emperor.scan(), params["vassal"])
+        stats = emperor.scan()
+        view = diagnosis.view_of(stats, params["vassal"])
         seen = diagnosis.describe_view(view)
     except emperor.EmperorError as error:
-        view, seen = {}, str(error)
+        stats, view, seen = {}, {}, str(error)
+    others = {entry["pid"] for entry in stats.get("vassals", []) if entry["id"] != f"{params['vassal']}.ini"}
+    log = last_words(module, user_id(layout.user), since, others)
     cause = f"GET {params['path']} for {params['host']}: {verdict.cause}, for {verdict.seconds:.0f} s"
     shown = diagnosis.traceback_of(log) or "\n".join(log.splitlines()[-25:])
     return StepError(cause, diagnosis.remedy(verdict.cause, log, view), shown, seen)
