@@ -12,6 +12,9 @@ from typing import Any
 
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 
+# Of a history that grows for ever, the end is enough: some hundred entries.
+_TAIL = 1 << 16
+
 ACTIVATED, ROLLED_BACK, FAILED = "activated", "rolled back", "failed"
 
 
@@ -31,14 +34,17 @@ def record(layout: AppLayout, entry: Mapping[str, Any]) -> None:
         os.close(handle)
 
 
-def read(layout: AppLayout) -> list[dict[str, Any]]:
-    """Return all entries, the oldest first; a line that a crash cut off is left out."""
+def read(layout: AppLayout, size: int = -1) -> list[dict[str, Any]]:
+    """Return the entries in the last `size` bytes, or all, the oldest first; a line that is cut off is left out."""
     try:
-        lines = layout.history.read_text(encoding="utf-8").splitlines()
+        with layout.history.open("rb") as file:
+            if size >= 0:
+                file.seek(max(file.seek(0, os.SEEK_END) - size, 0))
+            lines = file.read()
     except FileNotFoundError:
         return []
     found = []
-    for line in lines:
+    for line in lines.splitlines():
         try:
             entry = json.loads(line)
         except ValueError:
@@ -46,6 +52,11 @@ def read(layout: AppLayout) -> list[dict[str, Any]]:
         if isinstance(entry, dict):
             found.append(entry)
     return found
+
+
+def last_live(layout: AppLayout) -> str | None:
+    """Return the release that was activated last, as far as anybody wrote it down."""
+    return next(iter(went_live(read(layout, _TAIL))), None)
 
 
 def went_live(entries: list[dict[str, Any]]) -> list[str]:

@@ -112,18 +112,22 @@ def _plan_return(request: Mapping[str, Any]) -> AppPlan:
     served = served_release(layout)
     if served is None:
         return _failed(request, f"app {layout.name} has no release on this host; deploy it first")
-    target = served if want == "restart" else request.get("release") or previous_good(layout, served)
+    # Going back once more would be one release too far.
+    interrupted = want == "rollback" and not request.get("release") and is_unsettled(layout, served)
+    stays = want == "restart" or interrupted
+    target = served if stays else request.get("release") or previous_good(layout, served)
     if target is None:
         return _failed(request, f"app {layout.name} has no earlier good release to roll back to; {_choice(layout)}")
     manifest = _manifest(layout, target)
     if not _is_complete(layout, target):
         return _failed(request, f"app {layout.name} has no complete release {target} here; {_choice(layout)}")
     served_description = _description(_manifest(layout, served))
-    settled = want == "rollback" and target == served
+    settled = want == "rollback" and target == served and not interrupted
+    reason = f"release {served} serves already" if settled else f"{want} was asked for"
     return AppPlan(
         name=layout.name,
         action="unchanged" if settled else want,
-        reasons=[f"release {served} serves already" if settled else f"{want} was asked for"],
+        reasons=["the last switch was interrupted, and is brought to its end" if interrupted else reason],
         id=target,
         path=str(layout.release(target)),
         revision=str(manifest.get("revision", UNKNOWN)),
@@ -136,6 +140,12 @@ def _plan_return(request: Mapping[str, Any]) -> AppPlan:
         request=dict(request),
         missing_users=_missing_users(layout),
     )
+
+
+def is_unsettled(layout: AppLayout, served: str) -> bool:
+    """Tell whether a run has moved the traffic to a release and did not get to its own end."""
+    left = leftovers(layout, emperor.serving_vassal(layout.release(served)))
+    return bool(left) or history.last_live(layout) != served
 
 
 def _missing_users(layout: AppLayout) -> list[dict[str, str]]:
@@ -246,6 +256,8 @@ def _drift(layout: AppLayout, description: Mapping[str, Any], wanted: str, built
         if str(link.readlink()) != str(release / "vassal.ini") or link.lstat().st_uid != user_id(layout.user):
             found.append(f"vassal {vassal} was changed by hand")
     found += [f"vassal {name} is left over" for name in leftovers(layout, vassal)]
+    if history.last_live(layout) != wanted:
+        found.append(f"the history lacks the switch to release {wanted}")
     if layout.releases.is_dir():
         found += [f"{entry.name} is unfinished" for entry in layout.releases.glob("*.tmp")]
     return found

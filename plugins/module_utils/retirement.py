@@ -14,16 +14,16 @@ from ansible_collections.emperor.flask.plugins.module_utils.releases import MANI
 from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import MARKER_SUFFIX
 
 
-def end(layout: AppLayout, vassals: Iterable[str], drain_timeout: int) -> None:
+def end(vassals: Iterable[str], drain_timeout: int) -> None:
     """Let vassals finish the requests in flight, and take them from the emperor, one after the other.
 
     Nothing is in flight by then, or it has had its time; the emperor still lets it end gracefully, so a request that
     came in just now ends too, and nobody need wait for that. Raises EmperorError.
     """
     for name in vassals:
-        match = VASSAL_NAME.fullmatch(name)
-        if match is not None:
-            emperor.wait_idle(layout.stats(match["release"]), drain_timeout)
+        # After a restart they are those of the new vassal, which has all the traffic and is never idle.
+        for stats in emperor.stats_of(name):
+            emperor.wait_idle(stats, drain_timeout)
         emperor.dismiss(name)
 
 

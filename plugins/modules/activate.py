@@ -8,7 +8,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, history, warm
+from ansible_collections.emperor.flask.plugins.module_utils import emperor, history
 from ansible_collections.emperor.flask.plugins.module_utils.releases import (
     ROLLED_BACK,
     activate,
@@ -83,18 +83,18 @@ def main() -> None:
         wanted, previous = params["release"], served_release(layout)
         release = layout.release(wanted)
         last = emperor.last_vassal(release)
-        changed = previous != wanted or emperor.serving_vassal(release) != last
+        # A run may have been stopped between the switch and its entry.
+        unrecorded = history.last_live(layout) != wanted
+        changed = unrecorded or previous != wanted or emperor.serving_vassal(release) != last
         if changed and not module.check_mode:
-            if last is not None:
-                # From now on nobody may end it.
-                warm.forget(last)
-                if not emperor.is_started(last):
-                    raise StepError(f"vassal {last} is gone since it was checked", "run again")
+            if last is not None and not emperor.is_started(last):
+                raise StepError(f"vassal {last} is gone since it was checked", "run again")
             # Going back to a release that was rolled back from undoes that; nothing is wrong with the other one.
             undone = (release / ROLLED_BACK).exists()
-            activate(layout, wanted)
             if params["rollback"] and previous not in (None, wanted) and not undone:
+                # Before the switch: stopped after it, the next rollback would else come back here.
                 mark_rolled_back(layout, previous, params["lock"]["who"])
+            activate(layout, wanted)
             history.record(
                 layout,
                 {

@@ -99,7 +99,7 @@ def main() -> None:
         if not module.check_mode:
             for entry in wrong:
                 set_right(entry)
-            end(layout, vassals, description["drain_timeout"])
+            end(vassals, description["drain_timeout"])
             for path in builds:
                 remove_tree(path)
     after = "".join(f"{entry.path} {entry.owner}:{entry.group} {entry.mode:04o}\n" for entry in wrong)

@@ -108,7 +108,7 @@ def main() -> None:
                 warm.keep(spare, params["rollback_window"])
             for name in leaving:
                 warm.forget(name)
-            end(layout, leaving, params["drain_timeout"])
+            end(leaving, params["drain_timeout"])
             for path in builds:
                 remove_tree(path)
             old = [] if failed else prunable(layout, params["keep_releases"])

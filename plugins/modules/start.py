@@ -9,7 +9,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import diagnosis, emperor, uwsgi_client
+from ansible_collections.emperor.flask.plugins.module_utils import diagnosis, emperor, uwsgi_client, warm
 from ansible_collections.emperor.flask.plugins.module_utils.files import user_id
 from ansible_collections.emperor.flask.plugins.module_utils.health import Expectation, Verdict, check
 from ansible_collections.emperor.flask.plugins.module_utils.layout import VASSAL_NAME, AppLayout
@@ -161,6 +161,8 @@ def main() -> None:
         if module.check_mode:
             module.exit_json(changed=not emperor.is_started(name), answers=0, seconds=0.0)
         since = time.time()
+        # One that was kept for a rollback is not ended any more while it is checked.
+        warm.forget(name)
         changed = emperor.start(name, layout.release(params["release"]), layout.user, _BIND_TIMEOUT)
         verdict = ask_until_clear(layout, module)
         if verdict.cause:
