@@ -114,5 +114,4 @@ def _run(layout: AppLayout, stage: Path, command: list[str], timeout: int) -> Re
     environment = {**app_environment(stage), "PYTHONFAULTHANDLER": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     unit = EMPEROR_UNIT.read_text(encoding="utf-8") if EMPEROR_UNIT.exists() else ""
     properties = [*limits(unit), *_TELL_WHERE]
-    writable = [layout.shared, layout.root / "run"]
-    return run_as(layout.user, command, stage / "src", environment, timeout, writable, properties)
+    return run_as(layout.user, command, stage / "src", environment, timeout, [layout.shared], properties)
