@@ -35,6 +35,10 @@ EXAMPLES = {
     "source.path": "source: {path: app}",
     "source.git": 'source: {git: "git@git.example.org:shop.git"}',
     "source.version": 'source: {git: "https://git.example.org/shop.git", version: main}',
+    "source.key": 'source: {git: "git@git.example.org:shop.git", key: "{{ vault_shop_deploy_key }}"}',
+    "source.known_hosts": (
+        'source: {git: "git@git.example.org:shop.git", known_hosts: ["git.example.org ssh-ed25519 AAAA…"]}'
+    ),
     "source.archive": "source: {archive: dist/shop-1.4.0.tar.gz}",
     "source.checksum": (
         'source: {archive: "https://files.example.org/shop-1.4.0.tar.gz", checksum: "sha256:' + "0f" * 32 + '"}'
@@ -177,14 +181,19 @@ def read(where: str, apps: Any) -> None:
     sys.path.insert(0, str(ROOT / ".collections"))
     from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError, read_apps
 
-    # Secrets come from a vault: Ansible has put a mapping there by the time an app is checked.
-    plain = [{**app, "secrets": {}} if "{{" in str(app.get("secrets")) else app for app in apps]
+    # Ansible has put values of the vault there by the time an app is checked.
     try:
-        read_apps(plain)
+        read_apps([without_vault(app) for app in apps])
     except AppsError as error:
         raise DriftError(f"{where}: {error}") from None
     finally:
         sys.path.pop(0)
+
+
+def without_vault(app: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what only a vault has the value of."""
+    source = {key: value for key, value in app["source"].items() if key != "key" or "{{" not in value}
+    return {**app, "source": source, "secrets": {} if "{{" in str(app.get("secrets")) else app.get("secrets")}
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import json
 import os
 import platform
 import uuid
@@ -20,7 +21,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import S
 
 
 class ActionModule(AppAction):
-    """Sends one request for all apps; no secret and no file content leaves the controller for it."""
+    """Sends one request for all apps; no file content and, but for deploy keys, no secret leaves the controller."""
 
     _VALID_ARGS = frozenset(
         {"apps", "only", "version", "want", "release", "again", "recipe", "packages", "uv_home", "uv_requirements"}
@@ -39,6 +40,7 @@ class ActionModule(AppAction):
         # An app of other hosts of this run is no mistake, and nothing to do here.
         chosen = [] if elsewhere else choose(apps, only, args.get("version") or "")
         if want == "deploy":
+            self.keep_key_off_the_host([app["name"] for app in chosen if app["source"]["key"]])
             recipe = Path(self._find_needle("templates", args["recipe"])).read_bytes()
             digest = hashlib.sha256(recipe).hexdigest()
             again = bool(args.get("again"))
@@ -50,6 +52,7 @@ class ActionModule(AppAction):
             packages = []
         sent = {
             "requests": requests,
+            "access": json.dumps(accesses(chosen if want == "deploy" else [])),
             "known": [app["name"] for app in apps],
             "packages": sorted(set(packages)),
             "uv_home": args["uv_home"],
@@ -110,6 +113,12 @@ def describe(app: dict[str, Any], recipe: str) -> dict[str, Any]:
     if source["git"]:
         return {**request, "git": source["git"], "version": source["version"]}
     return {**request, "revision": controller_revision(app)}
+
+
+def accesses(apps: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return, by app, how a git server is reached by ssh, where the app says more of it than the host."""
+    found = {app["name"]: {key: app["source"][key] for key in ("key", "known_hosts")} for app in apps}
+    return {name: access for name, access in found.items() if any(access.values())}
 
 
 def controller_revision(app: dict[str, Any]) -> str:

@@ -31,7 +31,8 @@ class ActionModule(AppAction):
         sent = {key: arguments[key] for key in ("name", "lock", "release", "revision", "group")}
         sent["checksum"] = source["checksum"]
         if source["git"]:
-            sent |= {"git": source["git"], "version": source["version"]}
+            self.keep_key_off_the_host([self._task.args["name"]] if source["key"] else [])
+            sent |= {key: source[key] for key in ("git", "version", "key", "known_hosts")}
         elif source["archive"] and "://" in source["archive"]:
             sent |= {"address": source["archive"], "strip": True}
         elif self._task.check_mode:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,13 +14,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import locks
 from ansible_collections.emperor.flask.plugins.module_utils.commands import SYSTEM_PYTHON
-from ansible_collections.emperor.flask.plugins.module_utils.layout import apps_on_host
+from ansible_collections.emperor.flask.plugins.module_utils.git_addresses import ssh_server
+from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout, apps_on_host
 from ansible_collections.emperor.flask.plugins.module_utils.plan import AT_REST, AppPlan, as_dicts, describe, plan_app
-from ansible_collections.emperor.flask.plugins.module_utils.sources import (
-    GIT_ENVIRONMENT,
-    SourceError,
-    resolve_version,
-)
+from ansible_collections.emperor.flask.plugins.module_utils.releases import read_manifest
+from ansible_collections.emperor.flask.plugins.module_utils.sources import Revision, find_revision
+from ansible_collections.emperor.flask.plugins.module_utils.ssh_access import ssh_access
 from ansible_collections.emperor.flask.plugins.module_utils.uv_program import is_installed
 
 DOCUMENTATION = r"""
@@ -27,6 +28,8 @@ short_description: Say which apps of a host need what
 description:
   - One call for all apps of a host. It changes nothing.
   - In check mode it reports changed if any app differs, since no later step runs then.
+  - Where a git server does not answer, the version stands for the commit that it stood for at the last
+    deploy; a warning says so.
 extends_documentation_fragment:
   - emperor.flask.step.check_and_diff
 author: The emperor.flask maintainers
@@ -188,12 +191,22 @@ def stranger_note(name: str) -> str:
     )
 
 
+def served_manifest(name: str) -> dict[str, Any]:
+    """Return what the release that gets the traffic says of itself; nothing if there is none."""
+    try:
+        return read_manifest(AppLayout(name).current)
+    except (OSError, ValueError):
+        return {}
+
+
 def main() -> None:
     """Resolve what the sources are now, then compare."""
     module = AnsibleModule(
         argument_spec={
             # Each: `want` and `name`; for a deploy `description`, and `revision` or `git` and `version`.
             "requests": {"type": "list", "elements": "dict", "required": True},
+            # JSON, by name of the app: `key` and `known_hosts` of its source.
+            "access": {"type": "str", "default": "{}", "no_log": True},
             "known": {"type": "list", "elements": "str", "required": True},
             "packages": {"type": "list", "elements": "str", "default": []},
             "uv_home": {"type": "path", "required": True},
@@ -202,25 +215,30 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    git_missing = module.get_bin_path("git") is None
+    accesses = json.loads(params["access"])
+    absent = {program for program in ("git", "ssh") if module.get_bin_path(program) is None}
     script = "import sys; print('%s-%d.%d' % (sys.implementation.name, *sys.version_info[:2]))"
     interpreter = module.run_command([SYSTEM_PYTHON, "-I", "-c", script], check_rc=True)[1].strip()
+
+    def run(command: list[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
+        return module.run_command(command, environ_update=dict(environment))
+
+    def revision(request: dict[str, Any]) -> Revision:
+        if "git" in absent or ("ssh" in absent and ssh_server(request["git"])):
+            # It is among the missing packages, and the question will be asked again.
+            return Revision(None)
+        name, address, version = request["name"], request["git"], request["version"]
+        access = accesses.get(name, {})
+        with ssh_access(access.get("key"), access.get("known_hosts", ())) as ssh:
+            return find_revision(run, name, address, version, ssh, served_manifest(name))
 
     def resolved(request: dict[str, Any]) -> dict[str, Any]:
         known = {**request, "interpreter": interpreter}
         if request["want"] != "deploy" or request.get("revision"):
             return known
-        if git_missing:
-            # It is among the missing packages, and the question will be asked again.
-            return {**known, "revision": None}
-
-        def run(command: list[str]) -> tuple[int, str, str]:
-            return module.run_command(command, environ_update=GIT_ENVIRONMENT)
-
-        try:
-            return {**known, "revision": resolve_version(run, request["git"], request["version"])}
-        except SourceError as error:
-            return {**known, "error": f"app {request['name']}: {error}"}
+        found = revision(request)
+        warnings = [found.warning] if found.warning else []
+        return {**known, "revision": found.commit, "error": found.error, "warnings": warnings}
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         requests = list(pool.map(resolved, params["requests"]))

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -17,14 +18,13 @@ from ansible_collections.emperor.flask.plugins.module_utils.files import (
 )
 from ansible_collections.emperor.flask.plugins.module_utils.releases import staging
 from ansible_collections.emperor.flask.plugins.module_utils.sources import (
-    GIT_ENVIRONMENT,
     SourceError,
-    export_commit,
-    fetch_commit,
     unpack,
     verify_checksum,
 )
+from ansible_collections.emperor.flask.plugins.module_utils.ssh_access import ssh_access
 from ansible_collections.emperor.flask.plugins.module_utils.steps import RELEASE_ARGUMENTS, StepError, step
+from ansible_collections.emperor.flask.plugins.module_utils.submodules import export_source, fetch_source
 
 DOCUMENTATION = r"""
 module: source
@@ -32,7 +32,9 @@ short_description: Bring the source of a release onto the host
 description:
   - Puts the files into C(releases/<id>.tmp/src), readable to the group that builds virtualenvs.
   - A folder or an archive of the controller is transferred; git and addresses are fetched by the host.
-  - The git repository is kept bare beside the releases, so that only new commits are fetched.
+  - The git repository, and that of each submodule, is kept bare beside the releases, so that only new
+    commits are fetched.
+  - A deploy key among O(source) is kept in memory alone and never written to the host.
 extends_documentation_fragment:
   - emperor.flask.step
   - emperor.flask.step.release
@@ -104,6 +106,8 @@ def main() -> None:
             "version": {"type": "str"},
             "checksum": {"type": "str"},
             "strip": {"type": "bool", "default": False},
+            "key": {"type": "str", "no_log": True},
+            "known_hosts": {"type": "list", "elements": "str", "default": []},
         },
         mutually_exclusive=[("transferred", "address", "git")],
         required_one_of=[("transferred", "address", "git")],
@@ -111,8 +115,22 @@ def main() -> None:
     )
     params = module.params
 
-    def run(command: list[str]) -> tuple[int, str, str]:
-        return module.run_command(command, environ_update=GIT_ENVIRONMENT)
+    def run(command: list[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
+        return module.run_command(command, environ_update=dict(environment))
+
+    def put(repository: Path, scratch: Path, target: Path) -> None:
+        if params["git"]:
+            with ssh_access(params["key"], params["known_hosts"]) as ssh:
+                address, version = params["git"], params["version"]
+                parts = fetch_source(run, address, params["revision"], repository, version, ssh)
+            export_source(run, parts, scratch, target)
+            return
+        archive = Path(params["transferred"] or scratch / "archive")
+        if params["address"]:
+            download(module, params["address"], archive)
+        if params["checksum"]:
+            verify_checksum(archive, params["checksum"])
+        unpack(archive, target, params["strip"])
 
     with step(module) as layout:
         stage = staging(layout, params["release"])
@@ -122,17 +140,7 @@ def main() -> None:
         stage.mkdir()
         try:
             with tempfile.TemporaryDirectory(dir=module.tmpdir) as scratch:
-                archive = Path(scratch, "archive")
-                if params["git"]:
-                    fetch_commit(run, params["git"], params["revision"], layout.repository, params["version"])
-                    export_commit(run, params["revision"], layout.repository, archive)
-                elif params["address"]:
-                    download(module, params["address"], archive)
-                else:
-                    archive = Path(params["transferred"])
-                if params["checksum"]:
-                    verify_checksum(archive, params["checksum"])
-                unpack(archive, stage / "src", params["strip"])
+                put(layout.repository, Path(scratch), stage / "src")
             own_tree(stage / "src", params["group"])
             set_access(stage, "root", params["group"], 0o750)
         except SourceError as error:

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError, read_apps
@@ -23,6 +24,22 @@ class AppAction(ActionBase):
             return read_apps(raw, search=source_folders())
         except AppsError as error:
             raise AnsibleActionFail(str(error)) from None
+
+    def keep_key_off_the_host(self, apps: list[str]) -> None:
+        """Send what this task sends through the connection alone, since these apps have deploy keys; or fail.
+
+        Without pipelining Ansible writes a module with its arguments into a file of the host first, and a
+        killed run leaves it there.
+        """
+        if not apps:
+            return
+        with contextlib.suppress(AnsibleError):  # a connection without this option obeys the configuration
+            self._connection.set_option("pipelining", True)
+        if not self._is_pipelining_enabled("new"):
+            raise AnsibleActionFail(
+                f"app {', '.join(apps)}: without pipelining Ansible would write source.key to the host; set "
+                "pipelining = true below [connection] in ansible.cfg, unset ANSIBLE_KEEP_REMOTE_FILES, become by sudo"
+            )
 
 
 def source_folders() -> list[str]:

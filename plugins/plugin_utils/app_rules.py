@@ -13,8 +13,14 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from ansible_collections.emperor.flask.plugins.module_utils.git_addresses import (
+    has_password,
+    is_address,
+    ssh_server,
+)
 from ansible_collections.emperor.flask.plugins.module_utils.layout import APP_NAME
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import VARIABLE, Problems
+from ansible_collections.emperor.flask.plugins.plugin_utils.private_keys import key_flaw, tidy_key
 
 _LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
 _HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
@@ -33,8 +39,6 @@ _ENV_FORBIDDEN = ("UWSGI_", "LD_", "EMPEROR_", "PYTHONHOME", "PYTHONPATH", "NOTI
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?")
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}")
 _GIT_VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]*")
-_GIT_ADDRESS = re.compile(r"(https?|ssh|git|file)://\S+|[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+:\S+|/\S+")
-_PASSWORD_IN_ADDRESS = re.compile(r"://[^/@]*:[^/@]*@")
 # At most 9,999 of a unit: nginx counts bytes in 63 bits, and nobody uploads more.
 _SIZE = re.compile(r"[0-9]{1,4}[kmg]|[0-9]{1,9}")
 _TIME = re.compile(r"([0-9]{1,9})(s|m|h|d)")
@@ -87,7 +91,7 @@ def seconds(time: str) -> int:
 def _source_packages(source: Mapping[str, Any]) -> list[str]:
     if not source["git"]:
         return []
-    return ["git"] if "://" in source["git"] and not source["git"].startswith("ssh:") else ["git", "openssh-client"]
+    return ["git", "openssh-client"] if ssh_server(source["git"]) else ["git"]
 
 
 def _check_name(app: dict[str, Any], path: str, problems: Problems) -> None:
@@ -105,13 +109,13 @@ def _check_source(app: dict[str, Any], path: str, problems: Problems) -> None:
     kind = kinds[0]
     if not source[kind] or not source[kind].isprintable():
         problems.add(f"{path}.source.{kind}", "is empty or contains a control character")
-    elif kind == "git" and not _GIT_ADDRESS.fullmatch(source["git"]):
+    elif kind == "git" and not is_address(source["git"]):
         problems.add(
             f"{path}.source.git",
             f"'{source['git']}' is no address of a git repository; try https://…",
         )
-    elif kind == "git" and _PASSWORD_IN_ADDRESS.search(source["git"]):
-        problems.add(f"{path}.source.git", "holds a password, which logs would show; use a key of the host")
+    elif kind == "git" and has_password(source["git"]):
+        problems.add(f"{path}.source.git", "holds a password, which logs would show; use ssh and source.key")
     if kind != "git" and source["version"] != "HEAD":
         problems.add(f"{path}.source.version", f"goes with git only; this source is a {kind}")
     elif not _GIT_VERSION.fullmatch(source["version"]) or ".." in source["version"]:
@@ -131,6 +135,23 @@ def _check_source(app: dict[str, Any], path: str, problems: Problems) -> None:
         )
     if kind == "archive" and "://" in source["archive"] and not source["archive"].startswith("https://"):
         problems.add(f"{path}.source.archive", f"'{source['archive']}' is not https")
+
+
+def _check_access(app: dict[str, Any], path: str, problems: Problems) -> None:
+    source = app["source"]
+    for key in ("key", "known_hosts"):
+        if source[key] and not (source["git"] and ssh_server(source["git"])):
+            problems.add(f"{path}.source.{key}", "goes with git over ssh only; give git: ssh://git@… or git@…:…")
+    flaw = "" if source["key"] is None else key_flaw(source["key"])
+    if flaw:
+        # The key is never part of a message.
+        problems.add(f"{path}.source.key", f"app {app['name']}: {flaw}")
+    for index, line in enumerate(source["known_hosts"]):
+        if not line.isprintable() or len(line.split()) < 3:
+            problems.add(
+                f"{path}.source.known_hosts[{index}]",
+                "is no line of ssh's known_hosts, such as 'git.example.org ssh-ed25519 AAAA…'; ssh-keyscan prints them",
+            )
 
 
 def _check_wsgi(app: dict[str, Any], path: str, problems: Problems) -> None:
@@ -295,6 +316,7 @@ def _check_commands(app: dict[str, Any], path: str, problems: Problems) -> None:
 _CHECKS: tuple[Check, ...] = (
     _check_name,
     _check_source,
+    _check_access,
     _check_wsgi,
     _check_domains,
     _check_paths,
@@ -310,6 +332,7 @@ def finish_app(app: Mapping[str, Any]) -> dict[str, Any]:
     times = ("request_timeout", "idle", "drain_timeout", "rollback_window", "release_command_timeout")
     return {
         **app,
+        "source": {**app["source"], "key": tidy_key(app["source"]["key"])},
         "domains": app["domains"] or default_domains(app["name"]),
         "packages": [*app["packages"], *_source_packages(app["source"])],
         "environment": {name: str(value) for name, value in app["environment"].items()},

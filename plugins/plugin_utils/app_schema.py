@@ -126,7 +126,8 @@ def _complete_value(raw: Any, spec: Mapping[str, Any], path: str, problems: Prob
             return value
         if isinstance(raw, (int, float)):
             # 1.10 has become 1.1 by the time it gets here, so a guess could be wrong.
-            problems.add(path, f"{str(raw).lower()} is not a text; write it in quotes")
+            found = "the value" if spec.get("no_log") else str(raw).lower()
+            problems.add(path, f"{found} is not a text; write it in quotes")
             return None
     found = "something else" if spec.get("no_log") else _describe(raw)
     problems.add(path, f"must be {_TYPE_NAMES[kind]}, not {found}")

@@ -14,6 +14,9 @@ from ansible_collections.emperor.flask.tests.support.apps import minimal
 from ansible_collections.emperor.flask.tests.support.programs import Done, Run
 
 CANARY = "canary-4711"
+# The form is all that is looked at; nobody listens where it would be used.
+KEY = "-----BEGIN PRIVATE KEY-----\ncanary4711ab\n-----END PRIVATE KEY-----\n"
+CLOSED = "ssh://git@127.0.0.1:1/shop.git"
 MINE = {"owner": "{{ lookup('pipe', 'id -un') }}", "group": "{{ lookup('pipe', 'id -gn') }}"}
 
 
@@ -32,7 +35,16 @@ def play(run: Run, folder: Path) -> Done:
     (folder / "templates/recipe.j2").write_text("recipe\n")
     app = minimal(source={"path": str(folder / "app")}, secrets={"KEY": "{{ secret }}"})
     out = {"path": f"{folder}/out", **MINE}
-    results = "{{ [validated, planned, written, refused] | to_json }}"
+    fetched = {
+        "name": "shop",
+        "source": {"git": CLOSED, "version": "main", "key": "{{ key }}", "known_hosts": [], "checksum": None},
+        "outliving": [],
+        "release": "0123456789ab",
+        "revision": "1" * 40,
+        "group": "root",
+    }
+    keyed = minimal(source={"git": CLOSED, "version": "main", "key": "{{ key }}"})
+    results = "{{ [validated, planned, written, refused, unreachable, fetched, kept] | to_json }}"
     tasks = [
         {"emperor.flask.validate_apps": {"apps": [app]}, "register": "validated"},
         {"emperor.flask.plan": {"apps": [app], "recipe": "recipe.j2"}, "register": "planned"},
@@ -50,9 +62,22 @@ def play(run: Run, folder: Path) -> Done:
             "register": "refused",
             "ignore_errors": True,
         },
+        {
+            "emperor.flask.plan": {"apps": [keyed], "recipe": "recipe.j2"},
+            "register": "unreachable",
+            "ignore_errors": True,
+        },
+        {"emperor.flask.source": fetched, "register": "fetched", "check_mode": True},
+        {
+            "emperor.flask.plan": {"apps": [keyed], "recipe": "recipe.j2"},
+            "become": True,
+            "become_method": "ansible.builtin.su",
+            "register": "kept",
+            "ignore_errors": True,
+        },
         {"ansible.builtin.copy": {"dest": f"{folder}/seen.json", "content": results}},
     ]
-    variables = {"word": "task", "secret": CANARY, "ansible_python_interpreter": sys.executable}
+    variables = {"word": "task", "secret": CANARY, "key": KEY, "ansible_python_interpreter": sys.executable}
     plays = [
         {
             "hosts": "localhost",
@@ -93,6 +118,14 @@ def test_template_and_content_exclude_each_other(seen: list[dict[str, Any]], fol
     assert f"{folder}/out: give exactly one of template and content" in str(seen[3]["msg"])
 
 
+def test_a_key_goes_the_whole_way_without_being_written(seen: list[dict[str, Any]]) -> None:
+    assert f"app shop: git cannot read {CLOSED}: ssh: connect to host 127.0.0.1 port 1" in seen[4]["msg"]
+    assert seen[5]["changed"]
+    assert "app shop: without pipelining Ansible would write source.key to the host" in str(seen[6]["msg"])
+
+
 def test_no_secret_is_shown_however_talkative_the_run(play: Done, seen: list[dict[str, Any]]) -> None:
     assert CANARY not in play.said
+    assert "canary4711" not in play.said
+    assert "canary4711" not in json.dumps(seen)
     assert CANARY not in json.dumps(seen)

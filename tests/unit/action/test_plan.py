@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.emperor.flask.plugins.action.plan import describe
+from ansible_collections.emperor.flask.plugins.action.plan import accesses, describe
 from ansible_collections.emperor.flask.plugins.module_utils.digests import release_id
 from ansible_collections.emperor.flask.tests.support.apps import complete, full, minimal
 
@@ -27,6 +27,20 @@ def test_no_secret_and_no_source_are_sent() -> None:
     assert len(request["description"]["secrets"]) == 32
     assert "source" not in request["description"]
     assert (request["git"], request["version"]) == ("https://git.example.org/shop.git", "v1.4.0")
+
+
+def test_the_key_names_no_release_and_goes_its_own_way() -> None:
+    address = {"git": "git@a.test:a.git"}
+    key = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"
+    known = ["a.test ssh-ed25519 AAAA"]
+    plain, keyed = minimal(source=address), minimal(name="keyed", source={**address, "key": key})
+    known_only = minimal(name="known", source={**address, "known_hosts": known})
+    assert "MIIB" not in repr(describe(complete(keyed), "r"))
+    assert describe(complete(minimal(source={**address, "key": key})), "r") == describe(complete(plain), "r")
+    assert accesses([complete(app) for app in (plain, keyed, known_only)]) == {
+        "keyed": {"key": key, "known_hosts": []},
+        "known": {"key": None, "known_hosts": known},
+    }
 
 
 @pytest.mark.parametrize(

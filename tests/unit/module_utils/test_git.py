@@ -1,53 +1,29 @@
 """git with real repositories."""
 
+# ruff: noqa: E501 - one case, one line
+
 from __future__ import annotations
 
-import os
-import subprocess
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.emperor.flask.plugins.module_utils.sources import (
-    GIT_ENVIRONMENT,
+    Revision,
     SourceError,
+    UnreachableError,
+    explain,
     export_commit,
     fetch_commit,
+    find_revision,
+    known_revision,
     resolve_version,
     unpack,
 )
-
-IDENTITY = {
-    "GIT_AUTHOR_NAME": "n", "GIT_AUTHOR_EMAIL": "e", "GIT_COMMITTER_NAME": "n", "GIT_COMMITTER_EMAIL": "e",
-    "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
-}  # fmt: skip
-
-
-def run(command: list[str]) -> tuple[int, str, str]:
-    environment = {**os.environ, **GIT_ENVIRONMENT, **IDENTITY}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=30)
-    return done.returncode, done.stdout, done.stderr
-
-
-class Repository:
-    """A repository that somebody develops an app in."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.address = f"file://{path}"
-        path.mkdir()
-        self.git("init", "--initial-branch=main")
-
-    def git(self, *arguments: str) -> str:
-        code, out, err = run(["git", "-C", str(self.path), *arguments])
-        assert code == 0, err
-        return out.strip()
-
-    def commit(self, text: str) -> str:
-        (self.path / "app.py").write_text(text)
-        self.git("add", "app.py")
-        self.git("commit", "-m", text)
-        return self.git("rev-parse", "HEAD")
+from ansible_collections.emperor.flask.plugins.module_utils.ssh_access import HOST_ACCESS, SshAccess
+from ansible_collections.emperor.flask.tests.support.repositories import Repository, run
 
 
 @pytest.fixture
@@ -76,7 +52,7 @@ def test_a_name_that_only_ends_alike_is_another(repository: Repository) -> None:
 
 
 def test_a_commit_id_is_taken_without_asking() -> None:
-    def ask(_command: list[str]) -> tuple[int, str, str]:
+    def ask(_command: list[str], _environment: Mapping[str, str]) -> tuple[int, str, str]:
         raise AssertionError("asked")
 
     assert resolve_version(ask, "https://a.test/a.git", "0" * 40) == "0" * 40
@@ -98,6 +74,102 @@ def test_an_unreachable_repository_is_named(tmp_path: Path) -> None:
         resolve_version(run, address, "main")
     with pytest.raises(SourceError, match=rf"^git cannot fetch v1 \(000000000000\) from {address}: \S+"):
         fetch_commit(run, address, "0" * 40, tmp_path / "mirror.git", "v1")
+
+
+def test_a_killed_fetch_is_no_obstacle(repository: Repository, tmp_path: Path) -> None:
+    assert exported(repository, repository.commit("1"), tmp_path) == "1"
+    (tmp_path / "mirror.git/packed-refs.lock").touch()
+    (tmp_path / "mirror.git/refs/heads/main.lock").touch()
+    assert exported(repository, repository.commit("2"), tmp_path) == "2"
+
+
+def test_a_filter_of_the_host_does_not_run_for_a_file_of_the_repository(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".gitconfig").write_text(f'[filter "x"]\n smudge = touch {tmp_path}/ran\n')
+    (repository.path / ".gitattributes").write_text("* filter=x\n")
+    repository.git("add", ".gitattributes")
+    assert exported(repository, repository.commit("1"), tmp_path) == "1"
+    assert not (tmp_path / "ran").exists()
+
+
+ADDRESS = "ssh://git@git.example.org:2222/shop.git"
+MANIFEST = {"revision": "a" * 40, "source": {"git": ADDRESS, "version": "main"}}
+
+
+def test_a_release_of_the_same_address_and_version_tells_what_the_version_was() -> None:
+    assert known_revision(MANIFEST, ADDRESS, "main") == "a" * 40
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {},
+        {"revision": "a" * 40},
+        {**MANIFEST, "source": {"git": ADDRESS, "version": "v1"}},
+        {**MANIFEST, "source": {"git": "/other", "version": "main"}},
+        {**MANIFEST, "source": None},
+        {**MANIFEST, "source": ["git"]},
+        {**MANIFEST, "revision": "unknown"},
+        {**MANIFEST, "revision": None},
+    ],
+    ids=str,
+)
+def test_any_other_release_tells_nothing(manifest: dict[str, object]) -> None:
+    assert known_revision(manifest, ADDRESS, "main") is None
+
+
+def refuse(_command: list[str], _environment: Mapping[str, str]) -> tuple[int, str, str]:
+    closed = "ssh: connect to host git.example.org port 2222: Connection refused\r"
+    advice = "Please make sure you have the correct access rights\nand the repository exists."
+    return 128, "", f"{closed}\nfatal: Could not read from remote repository.\n\n{advice}\n"
+
+
+def test_a_server_that_is_away_leaves_the_app_at_what_it_has() -> None:
+    reason = f"app shop: git cannot read {ADDRESS}: ssh: connect to host git.example.org port 2222: Connection refused"
+    assert find_revision(refuse, "shop", ADDRESS, "main", HOST_ACCESS, MANIFEST) == Revision(
+        "a" * 40, warning=f"{reason}; goes on with what main was at the last deploy, commit aaaaaaaaaaaa"
+    )
+    assert find_revision(refuse, "shop", ADDRESS, "main", HOST_ACCESS, {}) == Revision(None, error=reason)
+
+
+def test_a_version_that_is_gone_is_an_error_though_it_was_deployed(repository: Repository) -> None:
+    commit = repository.commit("1")
+    manifest = {"revision": commit, "source": {"git": repository.address, "version": "v1"}}
+    found = find_revision(run, "shop", repository.address, "v1", HOST_ACCESS, manifest)
+    assert found.commit is None
+    assert found.error.startswith(f"app shop: {repository.address} has no branch or tag 'v1'")
+
+
+@pytest.mark.parametrize("code", [124, 137])
+def test_a_server_that_says_nothing_is_left(code: int) -> None:
+    with pytest.raises(UnreachableError, match=r"no answer within 60 s$"):
+        resolve_version(lambda _command, _environment: (code, "", ""), ADDRESS, "main")
+
+
+LOST = "fatal: Could not read from remote repository.\n\nPlease make sure\nand the repository exists.\n"
+GIVEN = SshAccess("ssh", has_key=True, has_known_hosts=True)
+
+
+@pytest.mark.parametrize(
+    ("address", "message", "ssh", "said"),
+    [
+        (ADDRESS, "Host key verification failed.\r\n" + LOST, HOST_ACCESS, ["is unknown", "ssh-keyscan -p 2222 git.example.org,", "source.known_hosts or the host's /etc/ssh"]),
+        ("git@a.test:b.git", "Host key verification failed.\n" + LOST, GIVEN, ["ssh-keyscan a.test,", "the lines under source.known_hosts$"]),
+        (ADDRESS, "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.\n", GIVEN, ["is another"]),
+        (ADDRESS, "git@git.example.org: Permission denied (publickey).\n" + LOST, HOST_ACCESS, ["source.key is not set"]),
+        (ADDRESS, "git@git.example.org: Permission denied (publickey).\n" + LOST, GIVEN, ["does not take source.key", "ssh-keygen -y"]),
+        (ADDRESS, "error: cannot run ssh: No such file or directory\nfatal: unable to fork\n", HOST_ACCESS, ["openssh-client"]),
+        (ADDRESS, "remote: Repository not found.\n" + LOST, HOST_ACCESS, ["^remote: Repository not found.$"]),
+        ("https://a.test/b", "Permission denied (publickey)\nfatal: unable to access\nmore\n", HOST_ACCESS, ["^fatal: unable to access$"]),
+        ("/b", "what ever\n", HOST_ACCESS, ["^what ever$"]),
+        ("/b", "", HOST_ACCESS, ["^no message$"]),
+    ],
+)  # fmt: skip
+def test_a_refusal_says_what_to_do(address: str, message: str, ssh: SshAccess, said: list[str]) -> None:
+    for text in said:
+        assert re.search(text, explain(address, message, ssh))
 
 
 def exported(repository: Repository, commit: str, folder: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -50,7 +52,59 @@ def test_it_reports_a_change_in_check_mode_alone(host: Host, check: bool, change
 def test_a_repository_that_cannot_be_read_is_named(host: Host, tmp_path: Path) -> None:
     found = run_module(plan, apps=[app("a", git=f"file://{tmp_path}/none", version="main")])
     assert found["failed"]
-    assert found["msg"].startswith(f"git cannot read file://{tmp_path}/none: ")
+    assert found["msg"].startswith(f"app a: git cannot read file://{tmp_path}/none: ")
+
+
+def served(host: Host, name: str, **manifest: Any) -> None:
+    """Leave the manifest of a release that gets the traffic."""
+    release = host.apps / name / "releases/0123456789ab"
+    release.mkdir(parents=True)
+    (release / "release.json").write_text(json.dumps(manifest))
+    (host.apps / name / "current").symlink_to("releases/0123456789ab")
+
+
+def test_a_repository_that_is_away_leaves_the_app_at_its_commit(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: warnings.append(text))
+    source = {"git": f"file://{tmp_path}/none", "version": "main"}
+    served(host, "a", revision="a" * 40, source=source)
+    found = run_module(plan, apps=[app("a", **source), app("b", revision="r1")])
+    assert [entry["revision"] for entry in found["apps"]] == ["a" * 40, "r1"]
+    [warning] = warnings
+    assert warning.startswith(f"app a: git cannot read file://{tmp_path}/none: ")
+    assert warning.endswith("; goes on with what main was at the last deploy, commit aaaaaaaaaaaa")
+
+
+@pytest.mark.parametrize("manifest", ["", "[]", "{}"])
+def test_an_unreadable_manifest_tells_nothing(host: Host, tmp_path: Path, manifest: str) -> None:
+    served(host, "a")
+    (host.apps / "a/current/release.json").write_text(manifest)
+    assert run_module(plan, apps=[app("a", git=f"file://{tmp_path}/none", version="main")])["failed"]
+
+
+def test_all_that_cannot_be_read_is_named_at_once(host: Host, tmp_path: Path) -> None:
+    apps = [app(name, git=f"file://{tmp_path}/{name}", version="main") for name in ("a", "b")]
+    assert [line.split(": ")[0] for line in run_module(plan, apps=apps)["msg"].splitlines()] == ["app a", "app b"]
+
+
+def test_ssh_gets_the_key_of_its_app_and_no_other(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program in the place of ssh writes down what it could read, and where."""
+    fake = tmp_path / "bin/ssh"
+    fake.parent.mkdir()
+    fake.write_text(
+        f'#!/bin/sh\necho "$@" >>{tmp_path}/argv\nenv >>{tmp_path}/env\n'
+        f'while [ "$1" != -i ]; do [ $# = 0 ] && exit 1; shift; done\ncat "$2" >>{tmp_path}/keys\nexit 1\n'
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    apps = [app(name, git=f"git@{name}.test:a.git", version="main") for name in ("a", "b")]
+    found = run_module(plan, apps=apps, access=json.dumps({"a": {"key": "canary\n", "known_hosts": []}}))
+    assert found["failed"]
+    assert (tmp_path / "keys").read_text() == "canary\n"
+    assert len((tmp_path / "argv").read_text().splitlines()) == 2
+    assert "canary" not in (tmp_path / "argv").read_text() + (tmp_path / "env").read_text() + json.dumps(found)
 
 
 def test_a_bare_host_without_git_plans_in_check_mode(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

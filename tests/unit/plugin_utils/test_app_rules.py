@@ -14,11 +14,21 @@ SHA = "sha256:" + "0" * 64
 REST = "give a path below its root, without '..'"
 CHARACTERS = "use letters, digits, '.', '_', '-', '@', '+' and '/'"
 NAME_RULE = "use a-z, 0-9 and '-', at most 23 characters"
+OVER_SSH = "goes with git over ssh only; give git: ssh://git@… or git@…:…"
+KEY_FORM = "it begins with '-----BEGIN … PRIVATE KEY-----' and keeps its line breaks; write it into the vault as a block, after 'key: |'"
+KNOWN_FORM = "is no line of ssh's known_hosts, such as 'git.example.org ssh-ed25519 AAAA…'; ssh-keyscan prints them"
+KNOWN = "git.example.org ssh-ed25519 AAAA"
+# The form is all that is looked at.
+KEY = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"
 ENV_RULE = "use A-Z, 0-9 and '_', none of UWSGI_*, LD_*"
 
 
 def git(**changes: Any) -> dict[str, Any]:
     return {"source": {"git": "https://git.example.org/a.git", **changes}}
+
+
+def ssh(**changes: Any) -> dict[str, Any]:
+    return {"source": {"git": "git@git.example.org:a.git", **changes}}
 
 
 def archive(address: str, **changes: Any) -> dict[str, Any]:
@@ -56,6 +66,18 @@ REFUSED = [
     (archive("https://a.test/a.zip"), "source.checksum: is missing; an archive from an address needs sha256:<64 hex digits>"),
     (archive("a.zip", checksum="md5:0"), "source.checksum: must be 'sha256:' and 64 hex digits; sha256sum prints them"),
     (archive("http://a.test/a.zip", checksum=SHA), "source.archive: 'http://a.test/a.zip' is not https"),
+    ({"source": {"git": "https://a.test/a", "key": KEY}}, f"source.key: {OVER_SSH}"),
+    ({"source": {"git": "/a", "known_hosts": [KNOWN]}}, f"source.known_hosts: {OVER_SSH}"),
+    ({"source": {"path": "a", "key": KEY}}, f"source.key: {OVER_SSH}"),
+    (ssh(key=""), f"source.key: app shop: source.key is no private key: {KEY_FORM}"),
+    (ssh(key="canary"), f"source.key: app shop: source.key is no private key: {KEY_FORM}"),
+    (ssh(key=4711), "source.key: the value is not a text; write it in quotes"),
+    (ssh(key=["canary"]), "source.key: must be a text, not something else"),
+    (ssh(known_hosts=[KNOWN, "a.test ssh-ed25519"]), f"source.known_hosts[1]: {KNOWN_FORM}"),
+    (ssh(known_hosts=[KNOWN + "\n" + KNOWN]), f"source.known_hosts[0]: {KNOWN_FORM}"),
+    (ssh(known_hosts=["a.test ssh-ed25519 AAAA\x1b"]), f"source.known_hosts[0]: {KNOWN_FORM}"),
+    (ssh(known_hosts=KNOWN), f"source.known_hosts: must be a list, not {KNOWN!r}"),
+    ({"source": {"git": "https://me:canary@a.test/a"}}, "source.git: holds a password, which logs would show; use ssh and source.key"),
     # wsgi
     ({"wsgi": "shop"}, "wsgi: 'shop' is not module:callable or file.py:callable; try app:app"),
     ({"wsgi": "shop:"}, "wsgi: 'shop:' is not module:callable or file.py:callable; try app:app"),
@@ -149,6 +171,8 @@ def test_refused(changes: dict[str, Any], message: str) -> None:
         {"name": "a" + "-" * 21 + "9"},
         {"source": {"git": "git@git.example.org:shop.git"}},
         {"source": {"git": "ssh://git@git.example.org:2222/~me/shop.git", "version": "feature/a+b_c.1"}},
+        ssh(key=KEY, known_hosts=[KNOWN, f"@cert-authority *.{KNOWN}", "|1|aGFzaA==|c2FsdA== ssh-rsa AAAA"]),
+        ssh(key=KEY.strip()),
         {"source": {"git": "file:///srv/git/shop.git", "version": "0" * 40}},
         {"source": {"archive": "dist/shop.tar.gz"}},
         {"source": {"archive": "https://a.test/shop.zip", "checksum": SHA}},
@@ -208,7 +232,17 @@ def test_what_follows_from_an_app_is_added() -> None:
         ({"git": "https://a.test/a.git"}, ["libpq5", "git"]),
         ({"git": "ssh://a.test/a.git"}, ["libpq5", "git", "openssh-client"]),
         ({"git": "git@a.test:a.git"}, ["libpq5", "git", "openssh-client"]),
+        ({"git": "/srv/a.git"}, ["libpq5", "git"]),
     ],
 )
 def test_a_source_brings_the_packages_it_needs(source: dict[str, str], packages: list[str]) -> None:
     assert complete(minimal(source=source, packages=["libpq5"]))["packages"] == packages
+
+
+def test_a_key_gets_the_line_end_that_ssh_insists_on() -> None:
+    assert complete(minimal(**ssh(key=KEY.strip())))["source"]["key"] == KEY
+
+
+def test_a_key_is_in_no_message() -> None:
+    broken = KEY.replace("MIIB", "canary!")
+    assert "canary" not in "".join(mistakes(minimal(**ssh(key=broken)), minimal(**ssh(key={"a": "canary"}))))

@@ -64,7 +64,7 @@ def test_completing_leaves_the_input_and_the_spec_alone() -> None:
         ({"workers": {"proceses": 1}}, "workers.proceses: is not a key of an app; did you mean 'processes'?"),
         (
             {"source": {"path": "a", "xyz": 1}},
-            "source.xyz: is not a key here; the keys are archive, checksum, git, path, version",
+            "source.xyz: is not a key here; the keys are archive, checksum, git, key, known_hosts, path, version",
         ),
         ({"name": None}, "name: is missing; it must be a text"),
         ({"source": None}, "source: is missing; it must be a mapping"),
