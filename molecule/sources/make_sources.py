@@ -70,6 +70,36 @@ def make_repository(root: Path) -> None:
         archive.add(root / "probe.git", arcname="probe.git")
 
 
+def make_private(root: Path) -> None:
+    """A repository with a submodule beside it, and the keys of a server that lets one deploy key in."""
+    git = ["git", "-c", "user.name=probe", "-c", "user.email=probe@example.org", "-c", "commit.gpgsign=false"]
+    library, shop = root / "library", root / "shop"
+    for work in (library, shop):
+        work.mkdir()
+        run(*git, "init", "--quiet", "--initial-branch=main", cwd=work)
+    (library / "__init__.py").write_text('VERSION = "from the submodule"\n', encoding="utf-8")
+    run(*git, "add", "--all", cwd=library)
+    run(*git, "commit", "--quiet", "--message=library", cwd=library)
+    probe(shop, "from the app itself")
+    with (shop / "probe.py").open("a", encoding="utf-8") as code:
+        code.write("\n\nfrom library import VERSION\n")
+    described = '[submodule "library"]\n\tpath = vendor/library\n\turl = ../library.git\n'
+    (shop / ".gitmodules").write_text(described, encoding="utf-8")
+    run(*git, "add", "--all", cwd=shop)
+    commit = run("git", "rev-parse", "HEAD", cwd=library).strip()
+    run(*git, "update-index", "--add", "--cacheinfo", f"160000,{commit},vendor/library", cwd=shop)
+    run(*git, "commit", "--quiet", "--message=shop", cwd=shop)
+    with tarfile.open(root / "private.tar", "w") as archive:
+        for work in (library, shop):
+            bare = root / f"{work.name}.git"
+            run("git", "clone", "--quiet", "--bare", str(work), str(bare), cwd=root)
+            archive.add(bare, arcname=bare.name)
+    for name in ("deploy_key", "server_key"):
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", name, cwd=root)
+    server = (root / "server_key.pub").read_text(encoding="utf-8")
+    (root / "known_hosts").write_text(f"[127.0.0.1]:2222 {server}", encoding="utf-8")
+
+
 def make_archives(root: Path) -> None:
     """One with hashed requirements, one with a pylock; the tar has a folder around all."""
     folder = root / "probe-1.0"
@@ -147,6 +177,7 @@ def main() -> None:
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     make_repository(root)
+    make_private(root)
     make_archives(root)
     make_folder(root)
     make_lingering(root)

@@ -60,7 +60,8 @@ class ActionModule(AppAction):
             return self._send(str(packed))
 
     def _send(self, file: str) -> str:
-        target = self._connection._shell.join_path(self._make_tmp_path(), "source-archive")
+        # Made before run(), since files are transferred; a second one would be left behind.
+        target = self._connection._shell.join_path(self._connection._shell.tmpdir, "source-archive")
         return self._transfer_file(file, target)
 
 

@@ -88,7 +88,7 @@ def play(run: Run, folder: Path) -> Done:
         }
     ]
     (folder / "play.yml").write_text(yaml.safe_dump(plays))
-    return run("ansible-playbook", "-i", "localhost,", folder / "play.yml", "-vvv")
+    return run("ansible-playbook", "-i", "localhost,", folder / "play.yml", "-vvv", ANSIBLE_INJECT_INVOCATION="1")
 
 
 @pytest.fixture(scope="module")
