@@ -44,7 +44,7 @@ def play(run: Run, folder: Path) -> Done:
         "group": "root",
     }
     keyed = minimal(source={"git": CLOSED, "version": "main", "key": "{{ key }}"})
-    results = "{{ [validated, planned, written, refused, unreachable, fetched, kept] | to_json }}"
+    results = "{{ [validated, planned, written, refused, unreachable, fetched, kept, kept_too] | to_json }}"
     tasks = [
         {"emperor.flask.validate_apps": {"apps": [app]}, "register": "validated"},
         {"emperor.flask.plan": {"apps": [app], "recipe": "recipe.j2"}, "register": "planned"},
@@ -75,6 +75,13 @@ def play(run: Run, folder: Path) -> Done:
             "register": "kept",
             "ignore_errors": True,
         },
+        {
+            "emperor.flask.source": fetched,
+            "become": True,
+            "become_method": "ansible.builtin.su",
+            "register": "kept_too",
+            "ignore_errors": True,
+        },
         {"ansible.builtin.copy": {"dest": f"{folder}/seen.json", "content": results}},
     ]
     variables = {"word": "task", "secret": CANARY, "key": KEY, "ansible_python_interpreter": sys.executable}
@@ -88,7 +95,15 @@ def play(run: Run, folder: Path) -> Done:
         }
     ]
     (folder / "play.yml").write_text(yaml.safe_dump(plays))
-    return run("ansible-playbook", "-i", "localhost,", folder / "play.yml", "-vvv", ANSIBLE_INJECT_INVOCATION="1")
+    return run(
+        "ansible-playbook",
+        "-i",
+        "localhost,",
+        folder / "play.yml",
+        "-vvv",
+        ANSIBLE_INJECT_INVOCATION="1",
+        ANSIBLE_PIPELINING="0",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +136,14 @@ def test_template_and_content_exclude_each_other(seen: list[dict[str, Any]], fol
 def test_a_key_goes_the_whole_way_without_being_written(seen: list[dict[str, Any]]) -> None:
     assert f"app shop: git cannot read {CLOSED}: ssh: connect to host 127.0.0.1 port 1" in seen[4]["msg"]
     assert seen[5]["changed"]
-    assert "app shop: without pipelining Ansible would write source.key to the host" in str(seen[6]["msg"])
+    for refused in seen[6:8]:
+        assert "app shop: without pipelining Ansible would write source.key to the host" in str(refused["msg"])
+
+
+def test_a_module_with_a_key_is_never_a_file(play: Done) -> None:
+    """This run is without pipelining, so every other module is written first, with its arguments."""
+    assert "AnsiballZ_managed_files.py" in play.said
+    assert "AnsiballZ_source.py" not in play.said
 
 
 def test_no_secret_is_shown_however_talkative_the_run(play: Done, seen: list[dict[str, Any]]) -> None:

@@ -83,6 +83,13 @@ def test_a_killed_fetch_is_no_obstacle(repository: Repository, tmp_path: Path) -
     assert exported(repository, repository.commit("2"), tmp_path) == "2"
 
 
+def test_no_file_of_the_host_is_fetched_for_a_repository_of_elsewhere(repository: Repository, tmp_path: Path) -> None:
+    """Whatever leads there: settings of the host may rewrite an address."""
+    commit = repository.commit("1")
+    with pytest.raises(SourceError, match=r"transport 'file' not allowed"):
+        fetch_commit(run, repository.address, commit, tmp_path / "mirror.git", "main", local=False)
+
+
 def test_a_filter_of_the_host_does_not_run_for_a_file_of_the_repository(
     repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
