@@ -17,7 +17,14 @@ from ansible_collections.emperor.flask.tests.support.modules import run_module
 
 
 def app(name: str, **source: str) -> dict[str, Any]:
-    return {"description": {"name": name, "writable": [], "media": []}, **source}
+    description = {"name": name, "writable": [], "media": []}
+    return {"want": "deploy", "name": name, "description": description, **source}
+
+
+def plan_of(*requests: dict[str, Any], check: bool = False, **more: Any) -> dict[str, Any]:
+    """Return what the module answers for these apps."""
+    known = [request["name"] for request in requests]
+    return run_module(plan, check, requests=list(requests), known=known, uv_home="/uv", uv_requirements="uv", **more)
 
 
 @pytest.fixture
@@ -29,7 +36,7 @@ def repository(tmp_path: Path) -> str:
 
 
 def test_every_app_gets_its_plan_in_order(host: Host, repository: str) -> None:
-    found = run_module(plan, apps=[app("a", revision="r1"), app("b", git=repository, version="main")])
+    found = plan_of(app("a", revision="r1"), app("b", git=repository, version="main"))
     assert [(entry["name"], entry["action"]) for entry in found["apps"]] == [("a", "create"), ("b", "create")]
     assert found["apps"][0]["revision"] == "r1"
     assert len(found["apps"][1]["revision"]) == 40
@@ -37,22 +44,22 @@ def test_every_app_gets_its_plan_in_order(host: Host, repository: str) -> None:
 
 
 def test_the_same_input_plans_the_same_release(host: Host) -> None:
-    first, second = (run_module(plan, apps=[app("a", revision="r1")])["apps"][0]["id"] for _ in range(2))
+    first, second = (plan_of(app("a", revision="r1"))["apps"][0]["id"] for _ in range(2))
     assert first == second
-    assert run_module(plan, apps=[app("a", revision="r2")])["apps"][0]["id"] != first
+    assert plan_of(app("a", revision="r2"))["apps"][0]["id"] != first
 
 
 @pytest.mark.parametrize(("check", "changed"), [(False, False), (True, True)])
 def test_it_reports_a_change_in_check_mode_alone(host: Host, check: bool, changed: bool) -> None:
-    assert run_module(plan, check=check, apps=[app("a", revision="r1")])["changed"] is changed
-    assert run_module(plan, check=check, apps=[])["changed"] is False
+    assert plan_of(app("a", revision="r1"), check=check)["changed"] is changed
+    assert plan_of(check=check)["changed"] is False
     assert list(host.apps.iterdir()) == []
 
 
 def test_a_repository_that_cannot_be_read_is_named(host: Host, tmp_path: Path) -> None:
-    found = run_module(plan, apps=[app("a", git=f"file://{tmp_path}/none", version="main")])
-    assert found["failed"]
-    assert found["msg"].startswith(f"app a: git cannot read file://{tmp_path}/none: ")
+    [failure] = plan_of(app("a", git=f"file://{tmp_path}/none", version="main"))["failures"]
+    assert failure["name"] == "a"
+    assert failure["report"].startswith(f"app a: git cannot read file://{tmp_path}/none: ")
 
 
 def served(host: Host, name: str, **manifest: Any) -> None:
@@ -70,7 +77,7 @@ def test_a_repository_that_is_away_leaves_the_app_at_its_commit(
     monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: warnings.append(text))
     source = {"git": f"file://{tmp_path}/none", "version": "main"}
     served(host, "a", revision="a" * 40, source=source)
-    found = run_module(plan, apps=[app("a", **source), app("b", revision="r1")])
+    found = plan_of(app("a", **source), app("b", revision="r1"))
     assert [entry["revision"] for entry in found["apps"]] == ["a" * 40, "r1"]
     [warning] = warnings
     assert warning.startswith(f"app a: git cannot read file://{tmp_path}/none: ")
@@ -81,12 +88,14 @@ def test_a_repository_that_is_away_leaves_the_app_at_its_commit(
 def test_an_unreadable_manifest_tells_nothing(host: Host, tmp_path: Path, manifest: str) -> None:
     served(host, "a")
     (host.apps / "a/current/release.json").write_text(manifest)
-    assert run_module(plan, apps=[app("a", git=f"file://{tmp_path}/none", version="main")])["failed"]
+    assert plan_of(app("a", git=f"file://{tmp_path}/none", version="main"))["apps"][0]["action"] == "failed"
 
 
-def test_all_that_cannot_be_read_is_named_at_once(host: Host, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_alone(host: Host, tmp_path: Path) -> None:
     apps = [app(name, git=f"file://{tmp_path}/{name}", version="main") for name in ("a", "b")]
-    assert [line.split(": ")[0] for line in run_module(plan, apps=apps)["msg"].splitlines()] == ["app a", "app b"]
+    found = plan_of(*apps, app("c", revision="r1"))
+    assert [failure["report"].split(": ")[0] for failure in found["failures"]] == ["app a", "app b"]
+    assert [entry["name"] for entry in found["to_do"]] == ["c"]
 
 
 def test_ssh_gets_the_key_of_its_app_and_no_other(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,8 +109,8 @@ def test_ssh_gets_the_key_of_its_app_and_no_other(host: Host, tmp_path: Path, mo
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
     apps = [app(name, git=f"git@{name}.test:a.git", version="main") for name in ("a", "b")]
-    found = run_module(plan, apps=apps, access=json.dumps({"a": {"key": "canary\n", "known_hosts": []}}))
-    assert found["failed"]
+    found = plan_of(*apps, access=json.dumps({"a": {"key": "canary\n", "known_hosts": []}}))
+    assert len(found["failures"]) == 2
     assert (tmp_path / "keys").read_text() == "canary\n"
     assert len((tmp_path / "argv").read_text().splitlines()) == 2
     assert "canary" not in (tmp_path / "argv").read_text() + (tmp_path / "env").read_text() + json.dumps(found)
@@ -109,5 +118,5 @@ def test_ssh_gets_the_key_of_its_app_and_no_other(host: Host, tmp_path: Path, mo
 
 def test_a_bare_host_without_git_plans_in_check_mode(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(AnsibleModule, "get_bin_path", lambda *_rest, **_more: None)
-    found = run_module(plan, check=True, apps=[app("a", git="https://git.invalid/a.git", version="main")])
+    found = plan_of(app("a", git="https://git.invalid/a.git", version="main"), check=True)
     assert (found["apps"][0]["id"], found["apps"][0]["action"]) == ("unknown", "create")
