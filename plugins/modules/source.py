@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -99,7 +100,9 @@ def main() -> None:
             **RELEASE_ARGUMENTS,
             "revision": {"type": "str", "required": True},
             "group": {"type": "str", "required": True},
-            # Exactly one of: an archive that the action plugin transferred, an address of one, a repository.
+            # Exactly one of: an archive in base64, one that the action plugin transferred, an address of one, a
+            # repository. The first holds code, which is not for logs.
+            "packed": {"type": "str", "no_log": True},
             "transferred": {"type": "path"},
             "address": {"type": "str"},
             "git": {"type": "str"},
@@ -109,8 +112,8 @@ def main() -> None:
             "key": {"type": "str", "no_log": True},
             "known_hosts": {"type": "list", "elements": "str", "default": []},
         },
-        mutually_exclusive=[("transferred", "address", "git")],
-        required_one_of=[("transferred", "address", "git")],
+        mutually_exclusive=[("packed", "transferred", "address", "git")],
+        required_one_of=[("packed", "transferred", "address", "git")],
         supports_check_mode=True,
     )
     params = module.params
@@ -126,7 +129,9 @@ def main() -> None:
             export_source(run, parts, scratch, target)
             return
         archive = Path(params["transferred"] or scratch / "archive")
-        if params["address"]:
+        if params["packed"]:
+            archive.write_bytes(base64.b64decode(params["packed"]))
+        elif params["address"]:
             download(module, params["address"], archive)
         if params["checksum"]:
             verify_checksum(archive, params["checksum"])
