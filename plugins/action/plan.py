@@ -10,6 +10,8 @@ import json
 import os
 import platform
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.emperor.flask.plugins.module_utils.digests import secrets_digest
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
 from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import SourceTree
+
+
+_AT_ONCE = 8
 
 
 class ActionModule(AppAction):
@@ -44,7 +49,10 @@ class ActionModule(AppAction):
             recipe = Path(self._find_needle("templates", args["recipe"])).read_bytes()
             digest = hashlib.sha256(recipe).hexdigest()
             again = bool(args.get("again"))
-            requests = [{**describe(app, digest), "again": again} for app in chosen]
+            # Slow digests, and git asked what a folder holds: waiting, for the most part.
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                described = list(pool.map(describe, chosen, repeat(digest)))
+            requests = [{**request, "again": again} for request in described]
             packages = [*args.get("packages", []), *(name for app in chosen for name in app["packages"])]
         else:
             release = args.get("release") or ""
