@@ -131,6 +131,11 @@ def vassals_of(app: str) -> list[str]:
     return _names_of(app, VASSALS, ".ini")
 
 
+def nameless_links_of(app: str) -> list[Path]:
+    """Return the links of exactly this app that were made for the emperor, but never got their name."""
+    return sorted(VASSALS.glob(f".{app}.*.tmp"))
+
+
 def traces_of(app: str) -> list[str]:
     """Return the vassals of exactly this app, and those of which only the socket is left."""
     return sorted({*vassals_of(app), *_names_of(app, SOCKETS, ".socket")})

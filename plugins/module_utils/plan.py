@@ -24,6 +24,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.releases import (
     read_manifest,
     served_release,
 )
+from ansible_collections.emperor.flask.plugins.module_utils.retirement import unfinished
 
 # In check mode on a bare host there may be no git yet to ask.
 UNKNOWN = "unknown"
@@ -258,8 +259,7 @@ def _drift(layout: AppLayout, description: Mapping[str, Any], wanted: str, built
     found += [f"vassal {name} is left over" for name in leftovers(layout, vassal)]
     if history.last_live(layout) != wanted:
         found.append(f"the history lacks the switch to release {wanted}")
-    if layout.releases.is_dir():
-        found += [f"{entry.name} is unfinished" for entry in layout.releases.glob("*.tmp")]
+    found += [f"{entry.name} is unfinished" for entry in unfinished(layout)]
     return found
 
 

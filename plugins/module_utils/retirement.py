@@ -9,7 +9,12 @@ from pathlib import Path
 
 from ansible_collections.emperor.flask.plugins.module_utils import emperor, history
 from ansible_collections.emperor.flask.plugins.module_utils.files import remove_tree
-from ansible_collections.emperor.flask.plugins.module_utils.layout import VASSAL_NAME, AppLayout, vassals_of
+from ansible_collections.emperor.flask.plugins.module_utils.layout import (
+    VASSAL_NAME,
+    AppLayout,
+    nameless_links_of,
+    vassals_of,
+)
 from ansible_collections.emperor.flask.plugins.module_utils.releases import MANIFEST, previous_release, served_release
 from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import MARKER_SUFFIX
 
@@ -28,10 +33,10 @@ def end(vassals: Iterable[str], drain_timeout: int) -> None:
 
 
 def unfinished(layout: AppLayout) -> list[Path]:
-    """Return what builds have left that were interrupted."""
-    if not layout.releases.is_dir():
-        return []
-    return sorted(layout.releases.glob("*.tmp"))
+    """Return what interrupted runs have left: builds, and files and links that were about to be renamed."""
+    folders = (layout.root, layout.releases, *layout.releases.glob("*/"), layout.virtualenvs)
+    found = [path for folder in folders for path in folder.glob("*.tmp")]
+    return sorted({*found, *nameless_links_of(layout.name)})
 
 
 def prunable(layout: AppLayout, keep: int) -> list[Path]:
