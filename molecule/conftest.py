@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import testinfra
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
@@ -49,3 +50,15 @@ def get_podman_host(
 
 ansible_runner.get_ansible_host = get_podman_host
 ansible_runner.AnsibleRunner.get_hosts = get_limited_hosts
+
+
+@pytest.fixture(scope="session")
+def inventory(pytestconfig: pytest.Config) -> Path:
+    """The scenario's inventory."""
+    return Path(pytestconfig.getoption("ansible_inventory"))
+
+
+@pytest.fixture(scope="session")
+def hosts(inventory: Path) -> list[str]:
+    """The scenario's hosts, for a test that works on all of them at once."""
+    return sorted(limited(str(inventory)))
