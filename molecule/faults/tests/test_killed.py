@@ -1,0 +1,99 @@
+"""Whenever a step of a deploy is killed, nobody notices, and the next run goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from faults import MOMENTS, VICTIM, Moment, Victim, check_unchanged, has_struck, wait_struck, wake
+from load import Load
+from outside import Outside, on_each
+from owner import Owner
+
+# Nothing that is waited for runs out here.
+HANGING = next(moment for moment in MOMENTS if moment.name == "before-activated")
+
+
+@pytest.fixture(scope="module")
+def loads(hosts: list[str]) -> Iterator[dict[str, Load]]:
+    """A light load on the victim, as long as it is interrupted."""
+    with ExitStack() as stack:
+        yield {
+            host: stack.enter_context(
+                Load(Outside(host).address, [f"{VICTIM}.localhost"], 20, Owner(host).folder / "load-killed")
+            )
+            for host in hosts
+        }
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_lost(loads: dict[str, Load]) -> Iterator[None]:
+    """Look at the requests of each test, those that take two seconds included."""
+    began = time.time() - 2
+    yield
+    for host, load in loads.items():
+        recent = [request for request in load.requests() if request.start > began]
+        assert recent
+        assert [request for request in recent if not request.good] == [], host
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=[moment.name for moment in MOMENTS])
+def test_a_step_is_killed(inventory: Path, hosts: list[str], moment: Moment) -> None:
+    def check(host: str) -> None:
+        victim = Victim(inventory, host)
+        victim.arm("kill", moment)
+        run = victim.deploy().wait()
+        assert has_struck(victim.outside), f"{host}: {moment} never came"
+        assert run.code != 0, f"{host}: {run.tail()}"
+        current = victim.outside.condition(VICTIM).current
+        assert f"Release {current} of {VICTIM}" in run.report(host), f"{current} is current, but: {run.report(host)}"
+        assert victim.outside.get(VICTIM).status == 200
+        victim.converge()
+
+    on_each(hosts, check)
+
+
+def test_the_controller_is_killed(inventory: Path, hosts: list[str]) -> None:
+    """The step that was under way ends on the host, with nobody to tell."""
+
+    def check(host: str) -> None:
+        victim = Victim(inventory, host)
+        victim.arm("hang", HANGING)
+        deploy = victim.deploy()
+        wait_struck(victim.outside)
+        deploy.kill()
+        wake(victim.outside)
+        victim.converge()
+
+    on_each(hosts, check)
+
+
+def test_two_deploys_at_once(inventory: Path, hosts: list[str]) -> None:
+    """The second says who is at it, if it may not wait; else it waits and finds all done."""
+
+    def check(host: str) -> None:
+        victim = Victim(inventory, host)
+        victim.arm("hang", HANGING)
+        first = victim.deploy()
+        wait_struck(victim.outside)
+        hasty = victim.deploy(flask_app_lock_timeout="1").wait()
+        assert hasty.code != 0
+        said = hasty.report(host)
+        assert f"is at app {VICTIM} since {time.strftime('%Y-', time.gmtime())}" in said, said
+        patient = victim.deploy()
+        time.sleep(4)
+        assert patient.running()
+        wake(victim.outside)
+        assert first.wait().good().changed(host)
+        patient.wait().good()
+        victim.converge()
+
+    on_each(hosts, check)
+
+
+def test_then_nothing_is_left_to_do(inventory: Path, hosts: list[str]) -> None:
+    check_unchanged(inventory, hosts)
