@@ -89,7 +89,7 @@ def main() -> None:
     with step(module, module.params["wait"], module.params["abandoned"]) as layout:
         found = plan_app(module.params["request"])
         if found.error:
-            raise StepError(found.error)
+            raise StepError(found.error.removeprefix(f"app {layout.name}").lstrip(": "))
         description = found.description
         media = [entry["path"] for entry in description["media"]]
         directories = layout.directories(description["writable"], media)
