@@ -46,7 +46,10 @@ def read_apps(raw: Any, search: list[str] | None = None) -> list[dict[str, Any]]
 def with_defaults(description: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a release has stored of its app, with the keys that it did not know when it was built."""
     minimal = {"name": description["name"], "source": {"path": "."}, "wsgi": description["wsgi"]}
-    return _merged(read_apps([minimal])[0], description)
+    defaults = read_apps([minimal])[0]
+    # Where it came from is no part of a description.
+    del defaults["source"]
+    return _merged(defaults, description)
 
 
 def _merged(defaults: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
