@@ -69,10 +69,13 @@ EXAMPLES = {
     "health": "health: {path: /healthz, timeout: 1m}",
     "health.path": "health: {path: /healthz}",
     "health.status": "health: {status: [200, 401]}",
+    "health.text": "health: {text: Welcome}",
     "health.timeout": "health: {timeout: 2m}",
     "release_command": "release_command: flask --app shop db upgrade",
     "release_command_timeout": "release_command_timeout: 30m",
     "drain_timeout": "drain_timeout: 2m",
+    "rollback_window": "rollback_window: 15m",
+    "keep_releases": "keep_releases: 10",
 }
 
 
