@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -121,6 +123,13 @@ def test_the_plan_is_made_on_the_host(seen: list[dict[str, Any]]) -> None:
     [app] = seen[1]["apps"]
     assert (app["name"], app["action"]) == ("shop", "create")
     assert len(app["id"]) == 12
+    assert (seen[1]["to_do"], seen[1]["failures"], seen[1]["uv_missing"]) == ([app], [], True)
+
+
+def test_the_plan_says_in_whose_name_the_run_goes_on(seen: list[dict[str, Any]]) -> None:
+    assert seen[1]["lock"]["run"].split("-")[0].isdigit()
+    assert seen[1]["lock"]["who"] == f"{getpass.getuser()}@{platform.node()}"
+    assert seen[1]["abandoned"] == {}
 
 
 def test_templates_are_rendered_with_the_variables_of_task_and_file(seen: list[dict[str, Any]], folder: Path) -> None:

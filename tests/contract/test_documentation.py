@@ -43,7 +43,21 @@ def load(kind: str, name: str) -> ModuleType:
 
 
 def documentation(kind: str, name: str) -> dict[str, Any]:
-    return yaml.safe_load(load(kind, name).DOCUMENTATION)
+    """Return what stands in the plugin and in the fragments that it names, as Ansible merges them."""
+    found = yaml.safe_load(load(kind, name).DOCUMENTATION)
+    for named in found.pop("extends_documentation_fragment", []):
+        fragment = fragment_of(named)
+        for part in ("options", "attributes"):
+            if part in fragment:
+                found[part] = {**fragment[part], **found.get(part, {})}
+    return found
+
+
+def fragment_of(named: str) -> dict[str, Any]:
+    namespace, collection, name, *variable = named.split(".")
+    assert (namespace, collection) == ("emperor", "flask")
+    fragment = load("doc_fragments", name).ModuleDocFragment
+    return yaml.safe_load(getattr(fragment, variable[0].upper() if variable else "DOCUMENTATION"))
 
 
 def arguments(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -57,7 +71,7 @@ def arguments(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def facts(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return what documentation and spec must agree on; an empty default says nothing else than none."""
+    """Return what documentation and spec must agree on."""
     return {
         "type": spec.get("type", "str"),
         "required": spec.get("required", False),

@@ -38,10 +38,12 @@ _FULL: dict[str, Any] = {
     "buffer_size": 32768,
     "workers": {"processes": 4, "threads": 8},
     "idle": "15m",
-    "health": {"path": "/healthz?full=1", "status": [200, 204], "timeout": "45s"},
+    "health": {"path": "/healthz?full=1", "status": [200, 204], "text": "all well", "timeout": "45s"},
     "release_command": "flask --app shop db upgrade",
     "release_command_timeout": "1h",
     "drain_timeout": "90s",
+    "rollback_window": "10m",
+    "keep_releases": 9,
 }
 
 

@@ -1,17 +1,23 @@
-"""A host in a temporary directory; tests/unit/conftest.py makes it."""
+"""A host in a temporary directory, and an app on it; tests/unit/conftest.py makes both."""
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor
-from ansible_collections.emperor.flask.plugins.modules import release
-from ansible_collections.emperor.flask.tests.support.modules import run_module
+from ansible_collections.emperor.flask.plugins.action.plan import describe
+from ansible_collections.emperor.flask.plugins.module_utils import emperor, history, releases
+from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import marker
+from ansible_collections.emperor.flask.tests.support.apps import complete, minimal
 
 ID, NEXT = "0123456789ab", "ba9876543210"
-STEPS: dict[str, Any] = {"name": "shop", "release": ID, "revision": "v1"}
+LOCK = {"run": "4194305-controller-0a1b2c3d", "who": "ada@controller"}
+OTHER = {"run": "4194306-controller-4e5f6071", "who": "bob@controller"}
+# What each step of a release is given.
+STEP: dict[str, Any] = {"name": "shop", "release": ID, "lock": LOCK}
 
 
 @dataclass(frozen=True)
@@ -30,30 +36,95 @@ class Host:
     vassals: Path
     sockets: Path
     stats: Path
+    locks: Path
+    warm: Path
 
 
-def build(root: Path, release_id: str = ID) -> None:
-    """Assemble a release that has no file."""
-    (root / f"releases/{release_id}.tmp/src").mkdir(parents=True)
-    (root / "venvs/77ab").mkdir(exist_ok=True)
-    (root / "venvs/77ab").chmod(0o750)
-    (root / "venvs/77ab.complete").touch()
-    found = run_module(
-        release,
-        name="shop",
-        id=release_id,
-        revision="v1",
-        virtualenv=str(root / "venvs/77ab"),
-        vassal="[uwsgi]\n",
-        environment={"A": "1", "B": "x"},
-        secrets={"KEY": "k%40y"},
-        parts={"idle": "00"},
-    )
-    assert found["path"] == str(root / "releases" / release_id)
+def request(name: str = "shop", revision: str | None = "rev", **changes: Any) -> dict[str, Any]:
+    """Return what the plan asks about an app, as the controller sends it and the host completes it."""
+    app = complete(minimal(name=name, media=[{"url": "/media", "path": "media"}], **changes))
+    asked = {key: value for key, value in describe(app, "recipe").items() if key not in ("git", "version")}
+    # The controller's own layout, wherever that of the host is in a test.
+    description = {**asked["description"], "root": f"/srv/apps/{name}"}
+    return {**asked, "description": description, "revision": revision, "interpreter": "py", "again": False}
 
 
-def mark_started(release: Path, vassal: str) -> None:
-    """Leave the link that a start leaves."""
-    link = release / emperor.STARTED
-    link.unlink(missing_ok=True)
-    link.symlink_to(emperor.socket_of(vassal))
+def bind(vassal: str) -> None:
+    """Leave the socket that the emperor binds."""
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(emperor.socket_of(vassal)))
+
+
+class App:
+    """An app with its directories, and releases as the engine leaves them."""
+
+    def __init__(self, name: str = "shop") -> None:
+        self.layout = AppLayout(name)
+        self.description = request(name)["description"]
+        for entry in self.layout.directories(["instance"], ["media"]):
+            entry.path.mkdir(exist_ok=True)
+            entry.path.chmod(entry.mode)
+
+    @property
+    def root(self) -> Path:
+        return self.layout.root
+
+    @property
+    def virtualenv(self) -> Path:
+        """Return one that is complete."""
+        return self.make_virtualenv("77ab")
+
+    def make_virtualenv(self, name: str) -> Path:
+        path = self.layout.virtualenvs / name
+        path.mkdir(exist_ok=True)
+        path.chmod(0o750)
+        marker(path).touch()
+        return path
+
+    def build(self, release: str = ID, revision: str = "rev", virtualenv: Path | None = None, **more: Any) -> Path:
+        """Assemble a release that has no file; `more` goes into its manifest."""
+        (releases.staging(self.layout, release) / "src").mkdir(parents=True)
+        manifest = {"id": release, "revision": revision, "description": self.description, **more}
+        parts = releases.ReleaseParts(
+            release_id=release,
+            virtualenv=virtualenv or self.virtualenv,
+            vassal="[uwsgi]\n",
+            environment={"KEY": "value", "EMPEROR_RELEASE": release},
+            static=[],
+            outliving=["instance", "media"],
+            manifest=manifest,
+        )
+        releases.assemble(self.layout, parts)
+        return self.layout.release(release)
+
+    def mark_started(self, release: str = ID, vassal: str = "") -> str:
+        """Leave the link that a start leaves, and no vassal."""
+        name = vassal or f"{self.layout.name}.{release}"
+        link = self.layout.release(release) / emperor.STARTED
+        link.unlink(missing_ok=True)
+        link.symlink_to(emperor.socket_of(name))
+        return name
+
+    def start(self, release: str = ID, vassal: str = "") -> str:
+        """Leave a vassal that runs."""
+        name = self.mark_started(release, vassal)
+        emperor.link_of(name).symlink_to(self.layout.release(release) / "vassal.ini")
+        bind(name)
+        return name
+
+    def activate(self, release: str = ID, result: str = history.ACTIVATED) -> None:
+        """Move the traffic, and write it down."""
+        releases.activate(self.layout, release)
+        history.record(self.layout, {"release": release, "result": result})
+
+    def serve(self, release: str = ID, result: str = history.ACTIVATED, **build: Any) -> str:
+        """Build a release, start it and move the traffic there."""
+        self.build(release, **build)
+        name = self.start(release)
+        self.activate(release, result)
+        return name
+
+    def end(self, vassal: str) -> None:
+        """Take a vassal away, with its socket."""
+        emperor.link_of(vassal).unlink()
+        emperor.socket_of(vassal).unlink()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 Handle = Callable[[socket.socket], None]
 
@@ -47,6 +49,9 @@ class FakeEmperor:
         # Scans that a vassal survives after its link is gone; negative: all.
         self.grace = 0
         self.scans = 0
+        # Processes of vassals by name; one that is dead has no vassal any more.
+        self.processes: dict[str, int] = {}
+        self.blacklist: list[dict[str, Any]] = []
         self._alive: dict[str, int] = {}
 
     def answer(self, connection: socket.socket) -> None:
@@ -58,9 +63,17 @@ class FakeEmperor:
                 with socket.socket(socket.AF_UNIX) as bound:
                     bound.bind(str(self.sockets / f"{name[:-4]}.socket"))
         for name in set(self._alive) - linked:
-            if self._alive[name] == 0:
+            if self._alive[name] == 0 or self._is_dead(name):
                 del self._alive[name]
             else:
                 self._alive[name] -= 1
-        stats = {"vassals": [{"id": name} for name in sorted(self._alive)]}
-        connection.sendall(json.dumps(stats).encode())
+        vassals = [{"id": name, "pid": self._pid(name), "uid": os.getuid()} for name in sorted(self._alive)]
+        connection.sendall(json.dumps({"vassals": vassals, "blacklist": self.blacklist}).encode())
+
+    def _pid(self, name: str) -> int:
+        # One that nobody has asked anything has no process yet.
+        return self.processes.get(name[:-4], -1)
+
+    def _is_dead(self, name: str) -> bool:
+        process = self._pid(name)
+        return process > 0 and not Path(f"/proc/{process}").exists()

@@ -76,24 +76,28 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
 each = pytest.mark.parametrize("name", CASES)
 
 
-def failure(log: str = "", activated: bool = False, **release: str | None) -> Callable[[], str]:
-    given = {
-        "__flask_app_activated": activated,
-        "app": {"name": "shop", "user": "app-shop"},
-        "release": {"id": RELEASE, "vassal": f"shop.{RELEASE}", "served": None, "serving": None, **release},
-        "ansible_failed_result": {"msg": "app shop: it failed.", **({"log": log} if log else {})},
-    }
+def failure(live: bool = False, result: dict[str, Any] | None = None, **release: str | None) -> Callable[[], str]:
+    known = {"id": RELEASE, "vassal": f"shop.{RELEASE}", "served": None, "serving": None, **release}
+    failed = {"msg": f"app shop, release {RELEASE}: it failed.", "log": "", "view": "", **(result or {})}
+    given = {"name": "shop", "user": "app-shop", "release": known, "failed": failed, "live": live}
     return lambda: render("flask_app", "failure.j2", given)
 
 
 PREVIOUS = "0123456789ab"
+TOLD = {
+    "log": "Traceback: boom\nline 2",
+    "view": "the emperor sees: no process, app not loaded yet, 0 restarts",
+    "remedy": "the traceback says where the app fails; mend that",
+}
+LOCKED = {"locked": True, "msg": "app shop: bob@controller is at app shop since 2026-01-02 03:04:05 UTC"}
 # What a person reads, and no file of a host.
 REPORTS: dict[str, tuple[str, Callable[[], str]]] = {
-    "flask_app/failure-first.txt": ("failure.j2", failure("Traceback: boom\nline 2")),
-    "flask_app/failure-retired.txt": ("failure.j2", failure(activated=True, served=PREVIOUS)),
+    "flask_app/failure-first.txt": ("failure.j2", failure(result=TOLD)),
+    "flask_app/failure-retired.txt": ("failure.j2", failure(live=True, served=PREVIOUS)),
     "flask_app/failure-next.txt": ("failure.j2", failure(served=PREVIOUS, serving=f"shop.{PREVIOUS}")),
     "flask_app/failure-again.txt": ("failure.j2", failure(served=RELEASE, serving=f"shop.{RELEASE}-2")),
     "flask_app/failure-served.txt": ("failure.j2", failure(served=RELEASE, serving=f"shop.{RELEASE}")),
+    "flask_app/failure-locked.txt": ("failure.j2", failure(result=LOCKED, served=PREVIOUS)),
 }
 ALL = {**CASES, **REPORTS}
 

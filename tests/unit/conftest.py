@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.emperor.flask.plugins.module_utils import layout
-from ansible_collections.emperor.flask.tests.support.hosts import Accounts, Host
+from ansible_collections.emperor.flask.plugins.module_utils import layout, locks, warm
+from ansible_collections.emperor.flask.tests.support.hosts import Accounts, App, Host
 from ansible_collections.emperor.flask.tests.support.servers import FakeEmperor, serve
+from ansible_collections.emperor.flask.tests.support.systemd import Systemd
 
 
 @pytest.fixture
@@ -33,8 +34,8 @@ def accounts(monkeypatch: pytest.MonkeyPatch) -> Accounts:
 @pytest.fixture
 def host(short_tmp: Path, monkeypatch: pytest.MonkeyPatch, accounts: Accounts) -> Host:
     """Move the layout below a temporary directory."""
-    folders = (short_tmp / name for name in ("apps", "cache", "vassals", "sockets", "stats"))
-    made = Host(*folders)
+    names = ("apps", "cache", "vassals", "sockets", "stats", "locks", "warm")
+    made = Host(*(short_tmp / name for name in names))
     for folder in (made.apps, made.cache, made.vassals, made.sockets):
         folder.mkdir(mode=0o755)
     monkeypatch.setattr(layout, "APPS_ROOT", made.apps)
@@ -42,6 +43,8 @@ def host(short_tmp: Path, monkeypatch: pytest.MonkeyPatch, accounts: Accounts) -
     monkeypatch.setattr(layout, "VASSALS", made.vassals)
     monkeypatch.setattr(layout, "SOCKETS", made.sockets)
     monkeypatch.setattr(layout, "EMPEROR_STATS", made.stats)
+    monkeypatch.setattr(locks, "LOCKS", made.locks)
+    monkeypatch.setattr(warm, "MARKS", made.warm)
     return made
 
 
@@ -51,3 +54,17 @@ def emperor(host: Host) -> Iterator[FakeEmperor]:
     fake = FakeEmperor(host.vassals, host.sockets)
     with serve(host.stats, fake.answer):
         yield fake
+
+
+@pytest.fixture
+def shop(host: Host) -> App:
+    """Return an app that has no release yet."""
+    return App()
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
+    """Note what systemd is told."""
+    made = Systemd(tmp_path / "systemd")
+    monkeypatch.setenv("PATH", f"{made.folder}:{os.environ['PATH']}")
+    return made

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.emperor.flask.plugins.action.plan import describe
 from ansible_collections.emperor.flask.plugins.filter.complete_apps import FilterModule as CompleteApps
 from ansible_collections.emperor.flask.plugins.filter.site_files import FilterModule as SiteFiles
-from ansible_collections.emperor.flask.tests.support.apps import full, minimal
+from ansible_collections.emperor.flask.plugins.filter.stored_app import FilterModule as StoredApp
+from ansible_collections.emperor.flask.tests.support.apps import complete, full, minimal
+from ansible_collections.emperor.flask.tests.support.hosts import ID, NEXT
 
 complete_apps = CompleteApps().filters()["complete_apps"]
 site_files = SiteFiles().filters()["site_files"]
+stored_app = StoredApp().filters()["stored_app"]
 
 
 def test_apps_come_out_complete() -> None:
@@ -34,24 +40,84 @@ def test_a_source_that_only_the_controller_has_is_not_looked_for_here() -> None:
     assert complete_apps([minimal(source={"path": "gone"})])[0]["source"]["path"] == "gone"
 
 
+def stored(app: dict[str, Any]) -> dict[str, Any]:
+    """Return a description as a release carries it."""
+    return describe(app, "recipe")["description"]
+
+
+def planned(name: str = "shop", **more: Any) -> dict[str, Any]:
+    """Return a plan of an app that moves from one domain to another."""
+    before, after = (stored(complete(full(name=name, domains=[f"{name}.{when}"]))) for when in ("old", "new"))
+    plan = {"name": name, "action": "deploy", "id": NEXT, "served": ID}
+    return {**plan, "description": after, "served_description": before, **more}
+
+
+def domains(files: list[dict[str, Any]]) -> list[str]:
+    return [domain for file in files for domain in file["vars"]["app"]["domains"]]
+
+
 def test_each_app_has_one_site_and_no_secret_in_it() -> None:
-    apps = complete_apps([minimal(), full(name="blog", domains=["blog.test"])])
-    files = site_files(apps)
+    files = site_files([planned("shop"), planned("blog")])
     assert [(file["path"], file["template"]) for file in files] == [
         ("/etc/nginx/flask-apps/shop.conf", "site.conf.j2"),
         ("/etc/nginx/flask-apps/blog.conf", "site.conf.j2"),
     ]
-    assert all("secrets" not in file["vars"]["app"] for file in files)
-    assert apps[1]["secrets"] == full()["secrets"]
-    assert files[1]["vars"]["app"]["domains"] == ["blog.test"]
+    assert domains(files) == ["shop.new", "blog.new"]
+    assert full()["secrets"]["SECRET_KEY"] not in repr(files)
 
 
 def test_no_apps_have_no_sites() -> None:
-    assert site_files(complete_apps([])) == []
+    assert site_files([]) == []
 
 
-def test_apps_may_be_left_out() -> None:
-    apps = complete_apps([minimal(), full(name="shop2", domains=["blog.test"])])
-    assert [file["vars"]["app"]["name"] for file in site_files(apps, without=["shop"])] == ["shop2"]
-    assert site_files(apps, without=[]) == site_files(apps)
-    assert site_files(apps, ["shop", "shop2", "gone"]) == []
+@pytest.mark.parametrize(
+    ("action", "served"),
+    [
+        ("create", "shop.new"), ("deploy", "shop.new"), ("repair", "shop.new"), ("unchanged", "shop.new"),
+        ("rollback", "shop.new"), ("restart", "shop.new"), ("held", "shop.old"), ("failed", "shop.old"),
+    ],
+)  # fmt: skip
+def test_a_site_belongs_to_the_release_that_serves(action: str, served: str) -> None:
+    assert domains(site_files([planned(action=action)])) == [served]
+
+
+def test_an_app_that_failed_keeps_the_site_of_the_release_that_serves_on() -> None:
+    plans = [planned("shop"), planned("shop2")]
+    assert domains(site_files(plans, [{"name": "shop", "served": ID}])) == ["shop.old", "shop2.new"]
+
+
+def test_an_app_that_failed_after_its_switch_has_the_site_of_the_new_release() -> None:
+    assert domains(site_files([planned()], [{"name": "shop", "served": NEXT}])) == ["shop.new"]
+
+
+def test_an_app_of_which_nothing_was_ever_served_has_no_site() -> None:
+    first = planned(action="create", served=None, served_description=None)
+    assert site_files([first], [{"name": "shop", "served": None}]) == []
+    assert domains(site_files([first])) == ["shop.new"]
+
+
+def test_a_plan_that_failed_has_the_site_of_what_serves_or_none() -> None:
+    """Its source cannot be had, so nobody knows the wanted release."""
+    failed = {"name": "shop", "action": "failed", "id": "unknown", "description": {}}
+    failures = [{"name": "shop", "served": ID, "report": "git cannot read"}]
+    before = stored(complete(minimal(domains=["shop.old"])))
+    assert domains(site_files([{**failed, "served_description": before}], failures)) == ["shop.old"]
+    assert site_files([{**failed, "served_description": None}], [{"name": "shop", "served": None}]) == []
+
+
+def test_a_release_of_an_earlier_version_gets_the_keys_it_lacks() -> None:
+    description = stored(complete(minimal()))
+    old = {key: value for key, value in description.items() if key not in ("keep_releases", "rollback_window")}
+    old["health"] = {"path": "/up", "status": [], "timeout": 9}
+    found = stored_app(old)
+    assert (found["keep_releases"], found["rollback_window"]) == (5, 0)
+    assert found["health"] == {"path": "/up", "status": [], "text": None, "timeout": 9}
+    assert stored_app(description) == description
+
+
+def test_what_a_release_has_stored_stays_as_it_is() -> None:
+    description = stored(complete(full()))
+    found = stored_app(description)
+    assert {key: found[key] for key in description} == description
+    # Names of an environment are the app's own, not options that could be missing.
+    assert stored_app({**description, "environment": {}})["environment"] == {}

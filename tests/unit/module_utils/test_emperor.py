@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -139,15 +145,90 @@ def test_statistics_go_with_the_last_vassal_of_their_release(host: Host, emperor
     assert not statistics.exists()
 
 
-def test_a_vassal_that_does_not_end_is_reported_and_keeps_its_socket(
-    host: Host, emperor: FakeEmperor, release: Path
-) -> None:
+def test_a_vassal_that_does_not_end_is_reported(host: Host, emperor: FakeEmperor, release: Path) -> None:
     tested.start(VASSAL, release, ME, timeout=2)
     emperor.grace = -1
     tested.scan()
     with pytest.raises(tested.EmperorError, match=f"^vassal {VASSAL} did not end within"):
         tested.stop(VASSAL, timeout=0.2)
-    assert (host.sockets / f"{VASSAL}.socket").exists()
+    # Nobody new gets in, whatever it is at.
+    assert list(host.sockets.iterdir()) == []
+
+
+def test_a_dismissed_vassal_is_not_waited_for(host: Host, emperor: FakeEmperor, release: Path) -> None:
+    tested.start(VASSAL, release, ME, timeout=2)
+    emperor.grace = -1
+    tested.scan()
+    before = emperor.scans
+    assert tested.dismiss(VASSAL)
+    assert emperor.scans - before == 1
+    assert (list(host.vassals.iterdir()), list(host.sockets.iterdir())) == ([], [])
+    assert not tested.dismiss(VASSAL)
+
+
+PARENT = "import subprocess, time; print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
+
+
+@pytest.fixture
+def master() -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """Return a process like a vassal's master, and where its worker is to be seen."""
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        worker = Path("/proc", process.stdout.readline().strip())
+        yield process, worker
+        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(worker.name), signal.SIGKILL)
+
+
+def is_dead(process: Path) -> bool:
+    """Tell whether a process is gone, or waits for nobody but its parent."""
+    try:
+        return "State:\tZ" in (process / "status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def test_an_end_at_once_kills_the_master_and_its_workers(
+    emperor: FakeEmperor, release: Path, master: tuple[subprocess.Popen[str], Path]
+) -> None:
+    process, worker = master
+    tested.start(VASSAL, release, ME, timeout=2)
+    emperor.grace = 5
+    emperor.processes[VASSAL] = process.pid
+    tested.scan()
+    assert tested.stop(VASSAL, timeout=2, at_once=True)
+    assert process.wait(5) == -signal.SIGKILL
+    deadline = time.monotonic() + 5
+    while not is_dead(worker) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert is_dead(worker)
+
+
+@pytest.mark.parametrize("pid", [-1, 0, 1])
+def test_a_vassal_that_sleeps_has_nobody_to_kill(
+    emperor: FakeEmperor, release: Path, monkeypatch: pytest.MonkeyPatch, pid: int
+) -> None:
+    """To the kernel, -1 is everybody."""
+    killed: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda process, _signal: killed.append(process))
+    tested.start(VASSAL, release, ME, timeout=2)
+    emperor.grace = 2
+    emperor.processes[VASSAL] = pid
+    tested.scan()
+    tested.stop(VASSAL, timeout=2, at_once=True)
+    assert killed == []
+
+
+def test_processes_of_another_user_are_spared(
+    monkeypatch: pytest.MonkeyPatch, master: tuple[subprocess.Popen[str], Path]
+) -> None:
+    """The statistics of an emperor are read later than they are said; a number may be somebody else's by then."""
+    process, worker = master
+    tested._kill(process.pid, os.getuid() + 1)
+    time.sleep(0.05)
+    assert process.poll() is None
+    assert not is_dead(worker)
 
 
 IDLE = {"status": "idle", "cores": [{"in_request": 0}]}

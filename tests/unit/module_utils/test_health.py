@@ -10,9 +10,11 @@ import pytest
 from ansible_collections.emperor.flask.plugins.module_utils import health
 from ansible_collections.emperor.flask.plugins.module_utils.uwsgi_client import Answer
 
+WANTED = health.Expectation("new")
 
-def answer(status: int = 200, release: str | None = "new") -> Answer:
-    return Answer(status, {} if release is None else {"x-emperor-release": release}, b"")
+
+def answer(status: int = 200, release: str | None = "new", body: str = "") -> Answer:
+    return Answer(status, {} if release is None else {"x-emperor-release": release}, body.encode())
 
 
 class Clock:
@@ -51,18 +53,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_three_good_answers_in_a_row_suffice_without_a_pause(clock: Clock) -> None:
-    assert health.check(clock.asker(answer()), "new", [], 30) == health.Verdict("", 3, 3)
+    assert health.check(clock.asker(answer()), WANTED, 30) == health.Verdict("", 3, 3)
     assert clock.pauses == []
 
 
 def test_no_question_may_take_longer_than_is_left(clock: Clock) -> None:
-    health.check(clock.asker(OSError("refused"), takes=4), "new", [], 10)
+    health.check(clock.asker(OSError("refused"), takes=4), WANTED, 10)
     assert [round(seconds, 1) for seconds in clock.patience] == [10, 5.7, 1.4]
 
 
 def test_a_bad_answer_begins_the_row_anew(clock: Clock) -> None:
     ask = clock.asker(answer(), answer(), answer(500), answer(), answer(), OSError("refused"), answer())
-    verdict = health.check(ask, "new", [], 30)
+    verdict = health.check(ask, WANTED, 30)
     # The refused one was no answer.
     assert (verdict.cause, verdict.answers) == ("", 8)
     assert clock.pauses == [0.3, 0.3]
@@ -82,7 +84,7 @@ def test_a_bad_answer_begins_the_row_anew(clock: Clock) -> None:
     ],
 )
 def test_the_last_flaw_is_the_cause(clock: Clock, given: Answer | Exception, cause: str) -> None:
-    assert health.check(clock.asker(answer(503), given), "new", [], 5).cause == cause
+    assert health.check(clock.asker(answer(503), given), WANTED, 5).cause == cause
 
 
 @pytest.mark.parametrize(
@@ -96,14 +98,28 @@ def test_the_last_flaw_is_the_cause(clock: Clock, given: Answer | Exception, cau
     ],
 )
 def test_a_status_is_what_the_app_says_is_healthy(status: int, statuses: list[int], cause: str) -> None:
-    assert health.flaw(answer(status), "new", statuses) == cause
+    assert health.Expectation("new", statuses).flaw(answer(status)) == cause
+
+
+@pytest.mark.parametrize(
+    ("given", "cause"),
+    [
+        (answer(body="Grüße, welcome"), ""),
+        (answer(body="welcome"), "answered 200, but the answer does not contain 'Grüße'"),
+        (answer(), "answered 200, but the answer does not contain 'Grüße'"),
+        (answer(500, body="Grüße"), "answered 500, expected 200 to 399"),
+        (answer(release="old", body="Grüße"), "answered by release old"),
+    ],
+)
+def test_a_text_has_to_be_in_a_good_answer_of_this_release(given: Answer, cause: str) -> None:
+    assert health.Expectation("new", text="Grüße").flaw(given) == cause
 
 
 def test_the_time_ends_an_endless_change_of_good_and_bad(clock: Clock) -> None:
-    verdict = health.check(clock.asker(*[answer(), answer(), answer(502)] * 9), "new", [], 10)
+    verdict = health.check(clock.asker(*[answer(), answer(), answer(502)] * 9), WANTED, 10)
     assert verdict.cause
     assert 10 < verdict.seconds <= 12
 
 
 def test_a_slow_good_answer_is_not_enough_when_the_time_is_over(clock: Clock) -> None:
-    assert health.check(clock.asker(answer()), "new", [], 0) == health.Verdict("too few good answers in time", 1, 1)
+    assert health.check(clock.asker(answer()), WANTED, 0) == health.Verdict("too few good answers in time", 1, 1)

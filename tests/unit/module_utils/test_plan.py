@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pwd
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,58 +11,24 @@ import pytest
 
 from ansible_collections.emperor.flask.plugins.module_utils import emperor, plan
 from ansible_collections.emperor.flask.plugins.module_utils.digests import release_id
-from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.plan import AppPlan, as_dicts, describe, plan_app
-from ansible_collections.emperor.flask.plugins.module_utils.releases import (
-    ReleaseParts,
-    activate,
-    assemble,
-    staging,
-)
 from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import marker
-from ansible_collections.emperor.flask.tests.support.hosts import Host, mark_started
+from ansible_collections.emperor.flask.tests.support.hosts import App, Host, bind, request
 
-APP: dict[str, Any] = {
-    "name": "shop",
-    "writable": ["instance"],
-    "media": [{"path": "media"}],
-    "secrets": "1f",
-}
-ID = release_id(APP, "rev", "py")
+DESCRIPTION = request()["description"]
+ID = release_id(DESCRIPTION, "rev", "py")
 VASSAL = f"shop.{ID}"
 
 
-class Served:
+class Served(App):
     """The app as a finished deployment leaves it."""
 
     def __init__(self, host: Host) -> None:
+        super().__init__()
         self.host = host
-        self.layout = AppLayout("shop")
-        for entry in self.layout.directories(["instance"], ["media"]):
-            entry.path.mkdir(exist_ok=True)
-            entry.path.chmod(entry.mode)
+        self.serve(ID)
         self.release = self.layout.release(ID)
-        self.virtualenv = self.layout.virtualenvs / "77ab"
-        self.virtualenv.mkdir(exist_ok=True)
-        self.virtualenv.chmod(0o750)
-        marker(self.virtualenv).touch()
-        self.build()
-        mark_started(self.release, VASSAL)
         self.link = host.vassals / f"{VASSAL}.ini"
-        self.link.symlink_to(self.release / "vassal.ini")
-        self.bind(VASSAL)
-        activate(self.layout, ID)
-
-    def build(self) -> None:
-        (staging(self.layout, ID) / "src").mkdir(parents=True)
-        manifest = {"revision": "rev", "parts": plan_app(APP, "rev", "py").parts}
-        environment = {"KEY": "value"}
-        parts = ReleaseParts(ID, self.virtualenv, "[uwsgi]\n", environment, [], ["instance", "media"], manifest)
-        assemble(self.layout, parts)
-
-    def bind(self, vassal: str) -> None:
-        with socket.socket(socket.AF_UNIX) as bound:
-            bound.bind(str(emperor.socket_of(vassal)))
 
 
 @pytest.fixture
@@ -71,8 +36,15 @@ def served(host: Host) -> Served:
     return Served(host)
 
 
-def planned(revision: str | None = "rev", interpreter: str = "py", **changes: Any) -> AppPlan:
-    return plan_app({**APP, **changes}, revision, interpreter)
+def planned(revision: str | None = "rev", interpreter: str = "py", again: bool = False, **changes: Any) -> AppPlan:
+    """Ask for a deploy of the app with some changes of its description."""
+    description = {**DESCRIPTION, **changes}
+    asked = request(revision=revision)
+    return plan_app({**asked, "description": description, "interpreter": interpreter, "again": again})
+
+
+def asked_back(want: str = "rollback", release: str = "", name: str = "shop") -> AppPlan:
+    return plan_app({"want": want, "name": name, "release": release})
 
 
 def test_an_app_that_is_not_there_is_created(host: Host) -> None:
@@ -81,7 +53,8 @@ def test_an_app_that_is_not_there_is_created(host: Host) -> None:
     assert (found.id, found.served, found.serving) == (ID, None, None)
     assert (found.built, found.vassal) == (False, VASSAL)
     assert found.path == str(host.apps / "shop/releases" / ID)
-    assert found.parts.keys() == APP.keys()
+    assert (found.description, found.served_description) == (DESCRIPTION, None)
+    assert found.request == request()
 
 
 def test_what_is_as_it_should_be_is_unchanged(served: Served) -> None:
@@ -97,7 +70,8 @@ def test_what_is_as_it_should_be_is_unchanged(served: Served) -> None:
         ({"secrets": "2e"}, "changed: secrets"),
         ({"revision": "rev2", "secrets": "2e", "writable": []}, "changed: source, secrets, writable"),
         ({"idle": 5}, "changed: idle"),
-        ({"interpreter": "py3"}, "changed: Python or the recipe"),
+        ({"recipe": "other"}, "changed: vassal template"),
+        ({"interpreter": "py3"}, "changed: Python"),
         ({"revision": None}, "changed: source"),
     ],
 )
@@ -169,13 +143,18 @@ def drift_leftover(served: Served) -> str:
 
 
 def drift_leftover_socket(served: Served) -> str:
-    served.bind("shop.000000000000")
+    bind("shop.000000000000")
     return "vassal shop.000000000000 is left over"
 
 
 def drift_unfinished(served: Served) -> str:
     (served.layout.releases / "000000000000.tmp").mkdir()
     return "000000000000.tmp is unfinished"
+
+
+def drift_history(served: Served) -> str:
+    served.layout.history.unlink()
+    return f"the history lacks the switch to release {ID}"
 
 
 def drift_cache(served: Served) -> str:
@@ -187,7 +166,7 @@ def drift_cache(served: Served) -> str:
     "drift",
     [
         drift_cache, drift_mode, drift_directory, drift_link, drift_target, drift_socket, drift_no_vassal,
-        drift_leftover, drift_leftover_socket, drift_unfinished,
+        drift_leftover, drift_leftover_socket, drift_unfinished, drift_history,
     ],
 )  # fmt: skip
 def test_a_drift_is_repaired_and_named(served: Served, drift: Callable[[Served], str]) -> None:
@@ -232,12 +211,10 @@ def test_a_changed_release_is_built_again_and_started_beside_itself(
 def test_a_changed_release_is_as_it_should_be_after_its_repair(served: Served) -> None:
     changed_environment(served)
     vassal = planned().vassal
-    served.build()
+    served.build(ID)
     assert emperor.serving_vassal(served.release) == VASSAL  # until the new one is checked
-    emperor.link_of(vassal).symlink_to(served.release / "vassal.ini")
-    mark_started(served.release, vassal)
-    served.bind(vassal)
-    activate(served.layout, ID)
+    served.start(ID, vassal)
+    served.activate(ID)
     assert planned().reasons == [f"vassal {VASSAL} is left over"]
     served.link.unlink()
     emperor.socket_of(VASSAL).unlink()
@@ -246,9 +223,7 @@ def test_a_changed_release_is_as_it_should_be_after_its_repair(served: Served) -
 
 def test_a_start_that_was_never_activated_is_gone_on_with(served: Served) -> None:
     """A run was killed between the start and the check."""
-    (served.host.vassals / f"{VASSAL}-2.ini").symlink_to(served.release / "vassal.ini")
-    served.bind(f"{VASSAL}-2")
-    mark_started(served.release, f"{VASSAL}-2")
+    served.start(ID, f"{VASSAL}-2")
     found = planned()
     assert (found.action, found.reasons) == ("repair", [f"vassal {VASSAL}-2 is left over"])
     assert (found.serving, found.vassal) == (VASSAL, f"{VASSAL}-2")
@@ -289,7 +264,7 @@ def test_planning_changes_nothing(served: Served) -> None:
 
 
 def test_the_diff_names_each_app_that_differs(served: Served) -> None:
-    other = plan_app({**APP, "name": "blog"}, "rev", "py")
+    other = plan_app(request("blog"))
     before, after = describe([planned(), other, planned("rev2")])
     assert before == f"blog: release none\nshop: release {ID}\n"
     assert after == (

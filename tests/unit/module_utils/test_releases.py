@@ -19,12 +19,13 @@ from ansible_collections.emperor.flask.plugins.module_utils.releases import (
     activate,
     assemble,
     is_built,
-    record,
+    mark_rolled_back,
+    previous_release,
     served_release,
     staging,
 )
 from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import marker
-from ansible_collections.emperor.flask.tests.support.hosts import Accounts, Host, mark_started
+from ansible_collections.emperor.flask.tests.support.hosts import Accounts, App, Host
 
 ID = "0123456789ab"
 VASSAL = f"shop.{ID}"
@@ -57,10 +58,16 @@ def parts(layout: AppLayout, **changes: Any) -> ReleaseParts:
         "environment": {"A": "100% @(x)\nz", "B": "ü"},
         "static": [{"url": "/assets/v1", "path": "shop/static"}],
         "outliving": ["instance", "var/cache"],
-        "manifest": {"id": ID, "parts": {}},
+        "manifest": {"id": ID, "description": {}},
         **changes,
     }
     return ReleaseParts(**given)
+
+
+def mark_started(release: Path, vassal: str) -> None:
+    link = release / emperor.STARTED
+    link.unlink(missing_ok=True)
+    link.symlink_to(emperor.socket_of(vassal))
 
 
 def mode(path: Path) -> int:
@@ -79,7 +86,7 @@ def test_a_release_is_complete_under_its_name(layout: AppLayout) -> None:
     assert (release / "venv").resolve() == (layout.virtualenvs / "77ab").resolve()
     manifest = json.loads((release / "release.json").read_text())
     assert len(manifest.pop("digest")) == 64
-    assert manifest == {"id": ID, "parts": {}}
+    assert manifest == {"id": ID, "description": {}}
     assert [path.name for path in layout.releases.iterdir()] == [ID]
 
 
@@ -189,16 +196,6 @@ def test_what_is_not_complete_is_not_activated(layout: AppLayout) -> None:
     with pytest.raises(ReleaseError, match=f"^release {ID} is not complete$"):
         activate(layout, ID)
     assert served_release(layout) is None
-
-
-def test_the_history_grows_by_lines(layout: AppLayout) -> None:
-    record(layout, {"release": "a", "why": 'two\nlines "quoted"'})
-    record(layout, {"release": "b"})
-    history = layout.root / "history.jsonl"
-    lines = [json.loads(line) for line in history.read_text().splitlines()]
-    assert [line["release"] for line in lines] == ["a", "b"]
-    assert all(line["time"].endswith("+00:00") for line in lines)
-    assert mode(history) == 0o600
 
 
 def test_parts_do_not_show_their_environment(layout: AppLayout) -> None:
@@ -371,3 +368,75 @@ def test_a_static_address_below_a_file_of_another_is_refused(layout: AppLayout) 
     nested = [{"url": "/a", "path": "shop/static"}, {"url": "/a/css/a.css/b", "path": "shop/static"}]
     with pytest.raises(ReleaseError, match=r"^static path shop/static: "):
         assemble(layout, parts(layout, static=nested))
+
+
+OTHER = "ba9876543210"
+
+
+def test_the_release_before_is_known_from_the_switch_on(shop: App) -> None:
+    """Pages that were loaded before it ask for static files of that one."""
+    for release in (ID, OTHER):
+        shop.build(release)
+        shop.start(release)
+    activate(shop.layout, ID)
+    assert previous_release(shop.layout, ID) is None
+    activate(shop.layout, OTHER)
+    assert previous_release(shop.layout, OTHER) == ID
+    assert (shop.layout.current / "previous").resolve() == shop.layout.release(ID).resolve()
+    activate(shop.layout, OTHER)
+    assert previous_release(shop.layout, OTHER) == ID
+
+
+def test_a_release_that_is_built_again_keeps_its_predecessor_and_its_command(shop: App) -> None:
+    shop.serve(ID)
+    shop.serve(OTHER)
+    (shop.layout.release(OTHER) / "release-command.log").write_text("migrated")
+    change_value(shop.layout.release(OTHER))
+    shop.build(OTHER)
+    assert previous_release(shop.layout, OTHER) == ID
+    log = shop.layout.release(OTHER) / "release-command.log"
+    assert (log.read_text(), mode(log)) == ("migrated", 0o600)
+
+
+def test_a_mark_of_a_rollback_goes_when_the_release_serves_again(shop: App) -> None:
+    shop.serve(ID)
+    mark_rolled_back(shop.layout, ID, "ada@controller")
+    mark = shop.layout.release(ID) / "rolled-back.json"
+    assert (json.loads(mark.read_text())["who"], mode(mark)) == ("ada@controller", 0o600)
+    # It is no part of the release.
+    assert is_built(shop.layout, ID)
+    activate(shop.layout, ID)
+    assert not mark.exists()
+
+
+def test_the_preflight_sees_the_whole_release_before_it_has_its_name(layout: AppLayout) -> None:
+    seen: list[Path] = []
+
+    def preflight(stage: Path) -> None:
+        assert sorted(path.name for path in stage.iterdir()) == [
+            "env", "public", "release.json", "src", "vassal.ini", "venv",
+        ]  # fmt: skip
+        # A path is relative to where the release will stand, and leads to the same place from here.
+        assert (stage / "venv").resolve() == (layout.virtualenvs / "77ab").resolve()
+        assert not layout.release(ID).exists()
+        seen.append(stage)
+
+    assemble(layout, parts(layout), preflight)
+    assert seen == [staging(layout, ID)]
+    assert is_built(layout, ID)
+
+
+def test_a_preflight_that_fails_leaves_the_release_as_it_was(shop: App) -> None:
+    shop.serve(ID)
+    before = (shop.layout.release(ID) / "release.json").read_bytes()
+    change_value(shop.layout.release(ID))
+    (staging(shop.layout, ID) / "src").mkdir(parents=True)
+
+    def preflight(_stage: Path) -> None:
+        raise RuntimeError("no import")
+
+    given = parts(shop.layout, static=[], manifest={"id": ID})
+    with pytest.raises(RuntimeError, match="no import"):
+        assemble(shop.layout, given, preflight)
+    assert (shop.layout.release(ID) / "release.json").read_bytes() == before
+    assert served_release(shop.layout) == ID

@@ -1,4 +1,4 @@
-"""An app whose directories are made, and a source for it."""
+"""An archive of a source."""
 
 from __future__ import annotations
 
@@ -6,17 +6,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-
-from ansible_collections.emperor.flask.plugins.modules import app_directories
-from ansible_collections.emperor.flask.tests.support.hosts import Host
-from ansible_collections.emperor.flask.tests.support.modules import run_module
-
-
-@pytest.fixture
-def root(host: Host) -> Path:
-    """Return the folder of an app whose directories are made."""
-    assert run_module(app_directories, name="shop", writable=["instance"], media=["media"])["changed"]
-    return host.apps / "shop"
 
 
 @pytest.fixture

@@ -11,20 +11,24 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.emperor.flask.plugins.module_utils import locks, uv_program
+from ansible_collections.emperor.flask.plugins.module_utils.releases import mark_rolled_back
 from ansible_collections.emperor.flask.plugins.modules import plan
-from ansible_collections.emperor.flask.tests.support.hosts import Host
+from ansible_collections.emperor.flask.tests.support.hosts import ID, LOCK, App, Host, request
 from ansible_collections.emperor.flask.tests.support.modules import run_module
 
 
-def app(name: str, **source: str) -> dict[str, Any]:
-    description = {"name": name, "writable": [], "media": []}
-    return {"want": "deploy", "name": name, "description": description, **source}
+def app(name: str, **source: Any) -> dict[str, Any]:
+    """Return what the controller asks about an app; the host finds revision and interpreter out."""
+    asked = request(name, revision=None)
+    return {key: value for key, value in asked.items() if key not in ("revision", "interpreter")} | source
 
 
 def plan_of(*requests: dict[str, Any], check: bool = False, **more: Any) -> dict[str, Any]:
     """Return what the module answers for these apps."""
-    known = [request["name"] for request in requests]
-    return run_module(plan, check, requests=list(requests), known=known, uv_home="/uv", uv_requirements="uv", **more)
+    known = [asked["name"] for asked in requests]
+    given = {"known": known, "uv_home": "/nowhere/uv", "uv_requirements": "uv==1\n"}
+    return run_module(plan, check, **{**given, "requests": list(requests), **more})
 
 
 @pytest.fixture
@@ -58,7 +62,7 @@ def test_it_reports_a_change_in_check_mode_alone(host: Host, check: bool, change
 
 def test_a_repository_that_cannot_be_read_is_named(host: Host, tmp_path: Path) -> None:
     [failure] = plan_of(app("a", git=f"file://{tmp_path}/none", version="main"))["failures"]
-    assert failure["name"] == "a"
+    assert (failure["name"], failure["served"]) == ("a", None)
     assert failure["report"].startswith(f"app a: git cannot read file://{tmp_path}/none: ")
 
 
@@ -120,3 +124,79 @@ def test_a_bare_host_without_git_plans_in_check_mode(host: Host, monkeypatch: py
     monkeypatch.setattr(AnsibleModule, "get_bin_path", lambda *_rest, **_more: None)
     found = plan_of(app("a", git="https://git.invalid/a.git", version="main"), check=True)
     assert (found["apps"][0]["id"], found["apps"][0]["action"]) == ("unknown", "create")
+
+
+def test_a_rollback_asks_no_repository(shop: App) -> None:
+    shop.serve(ID)
+    found = plan_of({"want": "restart", "name": "shop", "release": ""})
+    assert [entry["action"] for entry in found["to_do"]] == ["restart"]
+
+
+def test_what_is_held_is_noted_with_the_way_out(shop: App) -> None:
+    wanted = plan_of(app("shop", revision="r1"))["apps"][0]["id"]
+    shop.serve(ID)
+    shop.build(wanted)
+    mark_rolled_back(shop.layout, wanted, "ada@controller")
+    found = plan_of(app("shop", revision="r1"), check=True)
+    assert (found["to_do"], found["changed"]) == ([], False)
+    [note] = found["notes"]
+    assert note.startswith(f"shop stays with release {ID}: release {wanted} was rolled back from at ")
+    assert note.endswith(
+        " by ada@controller. Change the app, or deploy it again: "
+        "ansible-playbook playbooks/deploy.yml -e app=shop -e again=true"
+    )
+
+
+def test_a_stranger_is_named_and_none_of_another_list(shop: App) -> None:
+    shop.serve(ID)
+    other = App("shop2")
+    other.serve(ID)
+    found = plan_of(app("shop2", revision="r1"))
+    assert found["strangers"] == ["shop"]
+    [note] = found["notes"]
+    assert note == (
+        "shop is on this host, but not in its inventory; it is left alone. To remove it: "
+        "ansible-playbook playbooks/remove.yml -e app=shop"
+    )
+    # Another app of the inventory, which nobody asked about now.
+    assert plan_of(app("shop2", revision="r1"), known=["shop", "shop2"])["strangers"] == []
+
+
+def test_who_is_at_an_app_is_told(host: Host) -> None:
+    with locks.held("a", locks.Holder.of(LOCK)):
+        found = plan_of(app("a", revision="r1"), app("b", revision="r1"))
+    assert found["holders"] == {"a": LOCK}
+
+
+def dpkg(*installed: str) -> Any:
+    def run_command(_self: AnsibleModule, command: list[str], **_more: Any) -> tuple[int, str, str]:
+        if command[0] != "dpkg-query":
+            return 0, "cpython-3.11\n", ""
+        lines = [f"{name}:amd64 {name} ii \n" if name in installed else f"{name} {name} rc \n" for name in command[3:]]
+        return 1, "".join(lines), "no packages found"
+
+    return run_command
+
+
+def test_packages_that_are_not_installed_are_missing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A removed one that has left its configuration is none."""
+    monkeypatch.setattr(AnsibleModule, "run_command", dpkg("git"))
+    assert plan_of(packages=["git", "libpq5"])["missing_packages"] == ["libpq5"]
+    assert plan_of()["missing_packages"] == []
+
+
+def test_uv_is_missing_until_just_this_one_is_there(host: Host, tmp_path: Path) -> None:
+    home = tmp_path / "uv"
+    assert plan_of(uv_home=str(home))["uv_missing"]
+    (home / "bin").mkdir(parents=True)
+    uv_program.program(home).touch()
+    uv_program.stamp(home).write_bytes(uv_program.digest("uv==1\n"))
+    assert not plan_of(uv_home=str(home))["uv_missing"]
+    assert plan_of(uv_home=str(home), uv_requirements="uv==2\n")["uv_missing"]
+
+
+def test_a_warning_of_the_controller_is_passed_on(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _self, text: warned.append(text))
+    found = plan_of(app("a", revision="r1", warnings=["a.test has no certificate"]))
+    assert found["apps"][0]["warnings"] == warned == ["a.test has no certificate"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.emperor.flask.plugins.module_utils.uv_program import stamp
 from ansible_collections.emperor.flask.plugins.modules import uv
 from ansible_collections.emperor.flask.tests.support.hosts import Accounts
 from ansible_collections.emperor.flask.tests.support.modules import run_module
@@ -57,7 +58,7 @@ def test_another_version_replaces_it(pip: Pip) -> None:
 
 def test_an_interrupted_installation_is_made_anew(pip: Pip) -> None:
     install(pip)
-    (pip.home / uv.STAMP).unlink()
+    stamp(pip.home).unlink()
     assert install(pip)["changed"]
 
 

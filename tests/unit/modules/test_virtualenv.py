@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.emperor.flask.plugins.module_utils.commands import Result
 from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import marker
 from ansible_collections.emperor.flask.plugins.modules import virtualenv
-from ansible_collections.emperor.flask.tests.support.hosts import ID, Host
+from ansible_collections.emperor.flask.tests.support.hosts import ID, STEP, App, Host
 from ansible_collections.emperor.flask.tests.support.modules import run_module
 
 
@@ -28,70 +28,73 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
     return noted
 
 
-def arguments(root: Path, text: str = "flask\n", **more: Any) -> dict[str, Any]:
-    folder = root / f"releases/{ID}.tmp/src"
+def names(shop: App) -> list[str]:
+    return [path.name for path in shop.layout.virtualenvs.iterdir()]
+
+
+def arguments(shop: App, text: str = "flask\n", **more: Any) -> dict[str, Any]:
+    folder = shop.root / f"releases/{ID}.tmp/src"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "requirements.txt").write_text(text)
-    return {"name": "shop", "source": str(folder), "uv": "/opt/uv", **more}
+    return {**STEP, "source": str(folder), "uv": "/opt/uv", **more}
 
 
-def test_it_is_built_once_for_the_same_requirements(root: Path, runs: list[Sequence[str]]) -> None:
-    first = run_module(virtualenv, **arguments(root))
+def test_it_is_built_once_for_the_same_requirements(shop: App, runs: list[Sequence[str]]) -> None:
+    first = run_module(virtualenv, **arguments(shop))
     count = len(runs)
-    second = run_module(virtualenv, **arguments(root))
+    second = run_module(virtualenv, **arguments(shop))
     assert (first["changed"], second["changed"], count, len(runs)) == (True, False, 2, 2)
     assert first["path"] == second["path"]
-    assert run_module(virtualenv, **arguments(root, "click\n"))["path"] != first["path"]
+    assert run_module(virtualenv, **arguments(shop, "click\n"))["path"] != first["path"]
 
 
-def test_a_short_value_of_the_environment_does_not_blot_the_path(root: Path, runs: list[Sequence[str]]) -> None:
+def test_a_short_value_of_the_environment_does_not_blot_the_path(shop: App, runs: list[Sequence[str]]) -> None:
     """Ansible replaces hidden values wherever they occur, and the next task needs the path."""
-    given = arguments(root, environment='{"UV_OFFLINE": "1", "UV_LINK_MODE": "venvs"}')
+    given = arguments(shop, environment='{"UV_OFFLINE": "1", "UV_LINK_MODE": "venvs"}')
     path = run_module(virtualenv, **given)["path"]
     assert Path(path).is_dir()
     assert run_module(virtualenv, **given)["path"] == path
 
 
-def test_an_unfinished_one_is_built_anew(root: Path, runs: list[Sequence[str]]) -> None:
-    path = Path(run_module(virtualenv, **arguments(root))["path"])
+def test_an_unfinished_one_is_built_anew(shop: App, runs: list[Sequence[str]]) -> None:
+    path = Path(run_module(virtualenv, **arguments(shop))["path"])
     marker(path).unlink()
     (path / "half").touch()
-    assert run_module(virtualenv, **arguments(root))["changed"]
+    assert run_module(virtualenv, **arguments(shop))["changed"]
     assert not (path / "half").exists()
 
 
 @pytest.mark.parametrize(("code", "why"), [(2, "ended with 2"), (None, "took too long")])
 def test_a_failure_is_told_and_leaves_nothing(
-    root: Path, monkeypatch: pytest.MonkeyPatch, code: int | None, why: str
+    shop: App, monkeypatch: pytest.MonkeyPatch, code: int | None, why: str
 ) -> None:
     monkeypatch.setattr(virtualenv, "run_as", lambda *_rest: Result(code, "no such package\n"))
-    found = run_module(virtualenv, **arguments(root))
-    assert found["msg"] == (
-        f"app shop: the virtualenv from requirements.txt cannot be built; uv {why}.\nno such package"
-    )
-    assert list((root / "venvs").iterdir()) == []
+    found = run_module(virtualenv, **arguments(shop))
+    assert found["msg"] == (f"app shop, release {ID}: the virtualenv from requirements.txt cannot be built; uv {why}")
+    assert found["log"] == "no such package"
+    assert names(shop) == []
 
 
-def test_requirements_that_cannot_be_used_are_told(root: Path, runs: list[Sequence[str]]) -> None:
-    found = run_module(virtualenv, **arguments(root, requirements="gone.txt"))
-    assert found["msg"] == "app shop: requirements gone.txt does not exist in the source"
+def test_requirements_that_cannot_be_used_are_told(shop: App, runs: list[Sequence[str]]) -> None:
+    found = run_module(virtualenv, **arguments(shop, requirements="gone.txt"))
+    assert found["msg"] == f"app shop, release {ID}: requirements gone.txt does not exist in the source"
     assert runs == []
 
 
 def test_packages_run_as_the_builder_and_write_into_the_virtualenv_and_its_cache_alone(
-    root: Path, host: Host, monkeypatch: pytest.MonkeyPatch
+    shop: App, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[tuple[Any, ...]] = []
 
     def run_as(*given: Any) -> Result:
         calls.append(given)
-        [target] = (root / "venvs").iterdir()
+        [target] = shop.layout.virtualenvs.iterdir()
         # The virtualenv is the builder's meanwhile, closed, and not complete.
         assert (target.stat().st_mode & 0o777, marker(target).exists()) == (0o700, False)
         return Result(0, "")
 
     monkeypatch.setattr(virtualenv, "run_as", run_as)
-    given = arguments(root, requirements="sub/reqs.txt", environment='{"PIP_RETRIES": 1}', timeout=9)
+    given = arguments(shop, requirements="sub/reqs.txt", environment='{"PIP_RETRIES": 1}', timeout=9)
     (Path(given["source"]) / "sub").mkdir()
     (Path(given["source"]) / "sub/reqs.txt").write_text("flask\n")
     target = Path(run_module(virtualenv, **given)["path"])
@@ -105,42 +108,40 @@ def test_packages_run_as_the_builder_and_write_into_the_virtualenv_and_its_cache
     assert marker(target).exists()
 
 
-def test_a_mark_that_a_package_left_is_none(root: Path, runs: list[Sequence[str]]) -> None:
-    path = Path(run_module(virtualenv, **arguments(root))["path"])
+def test_a_mark_that_a_package_left_is_none(shop: App, runs: list[Sequence[str]]) -> None:
+    path = Path(run_module(virtualenv, **arguments(shop))["path"])
     marker(path).rename(path / marker(path).name)
-    assert run_module(virtualenv, **arguments(root))["changed"]
+    assert run_module(virtualenv, **arguments(shop))["changed"]
 
 
-def test_a_mark_without_its_virtualenv_is_none(root: Path, runs: list[Sequence[str]]) -> None:
-    path = Path(run_module(virtualenv, **arguments(root))["path"])
+def test_a_mark_without_its_virtualenv_is_none(shop: App, runs: list[Sequence[str]]) -> None:
+    path = Path(run_module(virtualenv, **arguments(shop))["path"])
     path.rmdir()
-    assert run_module(virtualenv, **arguments(root))["changed"]
+    assert run_module(virtualenv, **arguments(shop))["changed"]
     assert path.is_dir()
 
 
-def test_a_failed_rebuild_leaves_no_mark(
-    root: Path, runs: list[Sequence[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = Path(run_module(virtualenv, **arguments(root))["path"])
+def test_a_failed_rebuild_leaves_no_mark(shop: App, runs: list[Sequence[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(run_module(virtualenv, **arguments(shop))["path"])
     path.rmdir()
     monkeypatch.setattr(virtualenv, "run_as", lambda *_rest: Result(1, ""))
-    assert run_module(virtualenv, **arguments(root))["failed"]
-    assert list((root / "venvs").iterdir()) == []
+    assert run_module(virtualenv, **arguments(shop))["failed"]
+    assert names(shop) == []
 
 
 @pytest.mark.parametrize(("text", "hashed"), [("flask\n", False), ("-r base.txt\n", True)])
-def test_a_hash_anywhere_obliges_all(root: Path, runs: list[Sequence[str]], text: str, hashed: bool) -> None:
-    given = arguments(root, text)
+def test_a_hash_anywhere_obliges_all(shop: App, runs: list[Sequence[str]], text: str, hashed: bool) -> None:
+    given = arguments(shop, text)
     (Path(given["source"]) / "base.txt").write_text("flask --hash=sha256:0\n")
     run_module(virtualenv, **given)
     assert ("--require-hashes" in runs[1]) is hashed
 
 
-def test_check_mode_builds_nothing(root: Path, runs: list[Sequence[str]]) -> None:
-    assert run_module(virtualenv, check=True, **arguments(root))["changed"]
-    assert (runs, list((root / "venvs").iterdir())) == ([], [])
+def test_check_mode_builds_nothing(shop: App, runs: list[Sequence[str]]) -> None:
+    assert run_module(virtualenv, check=True, **arguments(shop))["changed"]
+    assert (runs, names(shop)) == ([], [])
 
 
 @pytest.mark.parametrize("option", ["user", "cache"])
-def test_whose_code_runs_is_not_for_the_caller_to_say(root: Path, option: str) -> None:
-    assert "Unsupported parameters" in run_module(virtualenv, **(arguments(root) | {option: "root"}))["msg"]
+def test_whose_code_runs_is_not_for_the_caller_to_say(shop: App, option: str) -> None:
+    assert "Unsupported parameters" in run_module(virtualenv, **(arguments(shop) | {option: "root"}))["msg"]
