@@ -21,7 +21,6 @@ from ansible_collections.emperor.flask.plugins.module_utils.digests import secre
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
 from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import SourceTree
 
-
 _AT_ONCE = 8
 
 
