@@ -8,7 +8,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.plugins.loader import lookup_loader
+
+from ansible_collections.emperor.flask.plugins.plugin_utils.rendering import render
 
 
 class ActionModule(ActionBase):
@@ -28,8 +29,5 @@ class ActionModule(ActionBase):
         if ("template" in file) == ("content" in file):
             raise AnsibleActionFail(f"{file.get('path', 'a file')}: give exactly one of template and content")
         if "template" in file:
-            # The lookup finds a role's templates and renders them just as the template module does.
-            lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
-            variables = {**task_vars, **file.get("vars", {})}
-            kept["content"] = lookup.run([file["template"]], variables)[0]
+            kept["content"] = render(self, file["template"], {**task_vars, **file.get("vars", {})})
         return kept

@@ -17,15 +17,18 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
+from ansible_collections.emperor.flask.plugins.module_utils.details import PLACEHOLDER
 from ansible_collections.emperor.flask.plugins.module_utils.digests import secrets_digest
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
+from ansible_collections.emperor.flask.plugins.plugin_utils.controller_requirements import requirements_of
+from ansible_collections.emperor.flask.plugins.plugin_utils.rendering import render
 from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import SourceTree
 
 _AT_ONCE = 8
 
 
 class ActionModule(AppAction):
-    """Sends one request for all apps; no file content and, but for deploy keys, no secret leaves the controller."""
+    """Sends one request for all apps: digests instead of secrets, but for deploy keys, and files in diff mode alone."""
 
     _VALID_ARGS = frozenset(
         {"apps", "only", "version", "want", "release", "again", "recipe", "packages", "uv_home", "uv_requirements"}
@@ -65,13 +68,26 @@ class ActionModule(AppAction):
             "uv_home": args["uv_home"],
             "uv_requirements": args["uv_requirements"],
         }
+        if self._task.diff and want == "deploy":
+            sent["details"] = {app["name"]: self._details(app, task_vars or {}) for app in chosen}
         result: dict[str, Any] = self._execute_module("emperor.flask.plan", sent, task_vars=task_vars)
         holders = result.pop("holders", {})
         # The process that runs the playbook; this one is a worker of it.
         run = f"{os.getppid()}-{platform.node()}-{uuid.uuid4().hex[:8]}"
         result["lock"] = {"run": run, "who": f"{getpass.getuser()}@{platform.node()}"}
         result["abandoned"] = {name: holder["run"] for name, holder in holders.items() if is_over(holder["run"])}
+        # Ansible shows the difference of a task that changes something, which this one does in check mode alone.
+        if "diff" in result and not self._task.check_mode:
+            self._display.display(result["diff"]["prepared"])
         return result
+
+    def _details(self, app: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Return what tells a person how the wanted release would be."""
+        shown = {key: value for key, value in app.items() if key != "secrets"}
+        release = {"id": PLACEHOLDER, "path": f"{app['root']}/releases/{PLACEHOLDER}"}
+        vassal = render(self, self._task.args["recipe"], {**task_vars, "app": shown, "release": release})
+        source = {key: app["source"][key] for key in ("path", "git", "version", "archive") if app["source"][key]}
+        return {"source": source, "vassal": vassal, **requirements_of(app)}
 
 
 def choose(apps: list[dict[str, Any]], only: str, version: str) -> list[dict[str, Any]]:

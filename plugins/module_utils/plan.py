@@ -76,7 +76,7 @@ def _plan_deploy(request: Mapping[str, Any]) -> AppPlan:
     layout = AppLayout(description["name"])
     wanted = UNKNOWN if revision is None else release_id(description, revision, request["interpreter"])
     served = served_release(layout)
-    manifest = _manifest(layout, served)
+    manifest = manifest_of(layout, served)
     built = is_built(layout, wanted)
     held = None if request.get("again") else _rolled_back(layout, wanted)
     if served is None:
@@ -119,10 +119,10 @@ def _plan_return(request: Mapping[str, Any]) -> AppPlan:
     target = served if stays else request.get("release") or previous_good(layout, served)
     if target is None:
         return _failed(request, f"app {layout.name} has no earlier good release to roll back to; {_choice(layout)}")
-    manifest = _manifest(layout, target)
+    manifest = manifest_of(layout, target)
     if not _is_complete(layout, target):
         return _failed(request, f"app {layout.name} has no complete release {target} here; {_choice(layout)}")
-    served_description = _description(_manifest(layout, served))
+    served_description = _description(manifest_of(layout, served))
     settled = want == "rollback" and target == served and not interrupted
     reason = f"release {served} serves already" if settled else f"{want} was asked for"
     return AppPlan(
@@ -169,7 +169,7 @@ def previous_good(layout: AppLayout, served: str) -> str | None:
 
 def _is_complete(layout: AppLayout, release: str) -> bool:
     """Tell whether a release can serve again; one of an early version does not say how its app was described."""
-    return is_built(layout, release) and _description(_manifest(layout, release)) is not None
+    return is_built(layout, release) and _description(manifest_of(layout, release)) is not None
 
 
 def _choice(layout: AppLayout) -> str:
@@ -185,7 +185,7 @@ def _failed(request: Mapping[str, Any], error: str) -> AppPlan:
         action="failed",
         reasons=[error],
         served=served,
-        served_description=_description(_manifest(layout, served)),
+        served_description=_description(manifest_of(layout, served)),
         request=dict(request),
         error=error,
         warnings=list(request.get("warnings", [])),
@@ -212,7 +212,8 @@ def _rolled_back(layout: AppLayout, release: str) -> str:
         return f"release {release} was rolled back from"
 
 
-def _manifest(layout: AppLayout, release: str | None) -> dict[str, Any]:
+def manifest_of(layout: AppLayout, release: str | None) -> dict[str, Any]:
+    """Return what a release says of itself, or nothing."""
     try:
         return read_manifest(layout.release(release)) if release else {}
     except (OSError, ValueError):
@@ -247,7 +248,11 @@ def _drift(layout: AppLayout, description: Mapping[str, Any], wanted: str, built
     ]
     if not built:
         found.append(f"release {wanted} was changed by hand, or its virtualenv is gone")
+    if str(layout.current.readlink()) != f"releases/{wanted}":
+        found.append(f"{layout.current} leads to {layout.current.readlink()}")
     vassal = emperor.serving_vassal(release)
+    if vassal is not None and str((release / emperor.SERVING).readlink()) != str(emperor.socket_of(vassal)):
+        found.append(f"{release / emperor.SERVING} leads to {(release / emperor.SERVING).readlink()}")
     if vassal is None:
         found.append("the release has no vassal")
     elif not emperor.is_started(vassal):
@@ -267,17 +272,6 @@ def leftovers(layout: AppLayout, *wanted: str | None) -> list[str]:
     """Return the vassals of exactly this app that are neither wanted nor kept warm."""
     kept = {*wanted, *warm.kept(layout.name)}
     return [name for name in traces_of(layout.name) if name not in kept]
-
-
-def describe(plans: Iterable[AppPlan]) -> tuple[str, str]:
-    """Return two texts, before and after, that a diff of them shows what would change."""
-    before, after = [], []
-    for plan in plans:
-        if plan.action in AT_REST:
-            continue
-        before.append(f"{plan.name}: release {plan.served or 'none'}\n")
-        after.append(f"{plan.name}: release {plan.id}, {plan.action} ({'; '.join(plan.reasons)})\n")
-    return "".join(before), "".join(after)
 
 
 def as_dicts(plans: Iterable[AppPlan]) -> list[dict[str, Any]]:

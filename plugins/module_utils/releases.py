@@ -62,14 +62,23 @@ def is_built(layout: AppLayout, release_id: str) -> bool:
 
     The code itself is not read again: that would cost each run as much as the apps are large.
     """
+    return not flaws(layout, release_id)
+
+
+def flaws(layout: AppLayout, release_id: str) -> list[str]:
+    """Return what a release lacks, or has otherwise than it was built, one a line."""
     release = layout.release(release_id)
     try:
         intact = read_manifest(release)["digest"] == _digest_of(release)
         virtualenv = (release / "venv").resolve()
-    except (OSError, ValueError, LookupError, RuntimeError):
-        return False
-    wrong = [entry for entry in layout.release_parts(release) if differs(*entry)]
-    return intact and not wrong and is_complete(virtualenv, layout.user)
+    except (OSError, ValueError, LookupError, RuntimeError) as error:
+        return [f"release {release_id} cannot be read: {error}"]
+    found = [] if intact else [f"vassal.ini or a file in env of release {release_id} has another content"]
+    parts = [entry for entry in layout.release_parts(release) if differs(*entry)]
+    found += [f"{entry.path} has another owner or mode than it must have" for entry in parts]
+    if not is_complete(virtualenv, layout.user):
+        found.append(f"virtualenv {virtualenv} is gone or incomplete")
+    return found
 
 
 def read_manifest(release: Path) -> dict[str, Any]:

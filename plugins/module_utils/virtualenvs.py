@@ -92,9 +92,13 @@ def read_inputs(source: Path, requirements: Path) -> dict[Path, str]:
         found[path] = _read(path)
         if path.suffix == ".txt" and _EDITABLE.search(found[path]):
             raise RequirementsError(f"{path.name} asks for an editable install; write the path without -e")
-        if path.suffix == ".txt":
-            pending += [path.parent / name for name in _INCLUDE.findall(found[path])]
+        pending += includes(path, found[path])
     return found
+
+
+def includes(path: Path, text: str) -> list[Path]:
+    """Return the files that a file of requirements includes, beside which their names start."""
+    return [path.parent / name for name in _INCLUDE.findall(text)] if path.suffix == ".txt" else []
 
 
 def _read(path: Path) -> str:

@@ -7,19 +7,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import locks
+from ansible_collections.emperor.flask.plugins.module_utils.changes import stranger_line
 from ansible_collections.emperor.flask.plugins.module_utils.commands import SYSTEM_PYTHON
+from ansible_collections.emperor.flask.plugins.module_utils.details import Sent, Tools, tell
 from ansible_collections.emperor.flask.plugins.module_utils.git_addresses import ssh_server
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout, apps_on_host
-from ansible_collections.emperor.flask.plugins.module_utils.plan import AT_REST, AppPlan, as_dicts, describe, plan_app
+from ansible_collections.emperor.flask.plugins.module_utils.plan import AT_REST, AppPlan, as_dicts, plan_app
 from ansible_collections.emperor.flask.plugins.module_utils.releases import read_manifest
-from ansible_collections.emperor.flask.plugins.module_utils.sources import Revision, find_revision
-from ansible_collections.emperor.flask.plugins.module_utils.ssh_access import ssh_access
+from ansible_collections.emperor.flask.plugins.module_utils.sources import Revision, Run, fetch_commit, find_revision
+from ansible_collections.emperor.flask.plugins.module_utils.ssh_access import SshAccess, ssh_access
 from ansible_collections.emperor.flask.plugins.module_utils.uv_program import is_installed
 
 DOCUMENTATION = r"""
@@ -30,6 +33,9 @@ description:
   - In check mode it reports changed if any app differs, since no later step runs then.
   - Where a git server does not answer, the version stands for the commit that it stood for at the last
     deploy; a warning says so.
+  - In diff mode it tells for each app that differs the revisions, the commits between them, the names of variables
+    and secrets, the options, the requirements and the lines of the vassal's file that change, and for a drift what
+    was found. No value of a variable or secret is among it.
 extends_documentation_fragment:
   - emperor.flask.step.check_and_diff
 author: The emperor.flask maintainers
@@ -158,6 +164,10 @@ abandoned:
   description: For each app that a run holds whose controller process is gone, the name of that run.
   returned: success
   type: dict
+diff:
+  description: Under C(prepared), what differs, as a text for a person.
+  returned: in diff mode
+  type: dict
 """
 
 
@@ -199,6 +209,28 @@ def served_manifest(name: str) -> dict[str, Any]:
         return {}
 
 
+def access_of(module: AnsibleModule, name: str) -> AbstractContextManager[SshAccess]:
+    """Return how an app's git server is reached."""
+    access = json.loads(module.params["access"]).get(name, {})
+    return ssh_access(access.get("key"), access.get("known_hosts", ()))
+
+
+def details(module: AnsibleModule, plans: list[AppPlan], run: Run, strangers: list[str]) -> str:
+    """Return what diff mode shows."""
+
+    def lines(plan: AppPlan) -> list[str]:
+        def fetch(limited: Run, place: Path) -> None:
+            with access_of(module, plan.name) as ssh:
+                fetch_commit(limited, plan.request["git"], plan.revision, place, plan.request["version"], ssh)
+
+        sent = Sent(**module.params["details"].get(plan.name, {}))
+        return tell(plan, sent, Tools(run, fetch, module.tmpdir))
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = [line for told in pool.map(lines, plans) for line in told]
+    return "".join(f"{line}\n" for line in [*found, *map(stranger_line, strangers)])
+
+
 def main() -> None:
     """Resolve what the sources are now, then compare."""
     module = AnsibleModule(
@@ -211,11 +243,12 @@ def main() -> None:
             "packages": {"type": "list", "elements": "str", "default": []},
             "uv_home": {"type": "path", "required": True},
             "uv_requirements": {"type": "str", "required": True},
+            # By app: what only diff mode needs, see details.Sent.
+            "details": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
     params = module.params
-    accesses = json.loads(params["access"])
     absent = {program for program in ("git", "ssh") if module.get_bin_path(program) is None}
     script = "import sys; print('%s-%d.%d' % (sys.implementation.name, *sys.version_info[:2]))"
     interpreter = module.run_command([SYSTEM_PYTHON, "-I", "-c", script], check_rc=True)[1].strip()
@@ -228,8 +261,7 @@ def main() -> None:
             # It is among the missing packages, and the question will be asked again.
             return Revision(None)
         name, address, version = request["name"], request["git"], request["version"]
-        access = accesses.get(name, {})
-        with ssh_access(access.get("key"), access.get("known_hosts", ())) as ssh:
+        with access_of(module, name) as ssh:
             return find_revision(run, name, address, version, ssh, served_manifest(name))
 
     def resolved(request: dict[str, Any]) -> dict[str, Any]:
@@ -245,7 +277,6 @@ def main() -> None:
     plans = [plan_app(request) for request in requests]
     for warning in (text for plan in plans for text in plan.warnings):
         module.warn(warning)
-    before, after = describe(plans)
     found = as_dicts(plans)
     strangers = sorted(set(apps_on_host()) - set(params["known"]))
     holders = {plan.name: holder for plan in plans if (holder := locks.holder_of(plan.name))}
@@ -263,12 +294,7 @@ def main() -> None:
         strangers=strangers,
         notes=[*(held_note(plan) for plan in plans if plan.action == "held"), *map(stranger_note, strangers)],
         holders={name: {"run": holder.run, "who": holder.who} for name, holder in holders.items()},
-        diff={
-            "before_header": "apps of this host",
-            "after_header": "apps wanted",
-            "before": before,
-            "after": after,
-        },
+        **({"diff": {"prepared": details(module, plans, run, strangers)}} if module._diff else {}),
     )
 
 

@@ -1,0 +1,18 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""Renders a role's templates in an action plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import lookup_loader
+
+
+def render(action: ActionBase, template: str, variables: Mapping[str, Any]) -> str:
+    """Return a template, found and rendered just as the template module would do it."""
+    lookup = lookup_loader.get("ansible.builtin.template", loader=action._loader, templar=action._templar)
+    text: str = lookup.run([template], dict(variables))[0]
+    return text
