@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -70,7 +71,7 @@ class Repository:
         pending = [Path(name) for name in ([named] if named else CANDIDATES)]
         seen = set[Path]()
         while pending:
-            path = pending.pop()
+            path = Path(os.path.normpath(pending.pop()))
             if path in seen or path.is_absolute() or ".." in path.parts:
                 continue
             seen.add(path)

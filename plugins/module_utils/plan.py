@@ -21,6 +21,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.releases import (
     MANIFEST,
     ROLLED_BACK,
     is_built,
+    misled,
     read_manifest,
     served_release,
 )
@@ -248,11 +249,8 @@ def _drift(layout: AppLayout, description: Mapping[str, Any], wanted: str, built
     ]
     if not built:
         found.append(f"release {wanted} was changed by hand, or its virtualenv is gone")
-    if str(layout.current.readlink()) != f"releases/{wanted}":
-        found.append(f"{layout.current} leads to {layout.current.readlink()}")
+    found += [f"{link} leads to {link.readlink()}" for link in misled(layout, wanted)]
     vassal = emperor.serving_vassal(release)
-    if vassal is not None and str((release / emperor.SERVING).readlink()) != str(emperor.socket_of(vassal)):
-        found.append(f"{release / emperor.SERVING} leads to {(release / emperor.SERVING).readlink()}")
     if vassal is None:
         found.append("the release has no vassal")
     elif not emperor.is_started(vassal):

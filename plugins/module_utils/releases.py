@@ -105,6 +105,19 @@ def served_release(layout: AppLayout) -> str | None:
     return layout.current.readlink().name if layout.current.is_symlink() else None
 
 
+def misled(layout: AppLayout, release_id: str) -> list[Path]:
+    """Return those of the two links on the way to a served release's socket that lead elsewhere.
+
+    Their last part alone, which says what is served, can be right in another folder, too.
+    """
+    serving = layout.release(release_id) / emperor.SERVING
+    vassal = emperor.serving_vassal(serving.parent)
+    ways = {layout.current: f"releases/{release_id}"}
+    if vassal is not None:
+        ways[serving] = str(emperor.socket_of(vassal))
+    return [link for link, target in ways.items() if link.is_symlink() and str(link.readlink()) != target]
+
+
 def assemble(layout: AppLayout, parts: ReleaseParts, preflight: Callable[[Path], None] | None = None) -> None:
     """Complete the staged release and give it its final name.
 

@@ -13,6 +13,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.releases import (
     ROLLED_BACK,
     activate,
     mark_rolled_back,
+    misled,
     served_release,
 )
 from ansible_collections.emperor.flask.plugins.module_utils.steps import RELEASE_ARGUMENTS, StepError, step
@@ -85,7 +86,8 @@ def main() -> None:
         last = emperor.last_vassal(release)
         # A run may have been stopped between the switch and its entry.
         unrecorded = history.last_live(layout) != wanted
-        changed = unrecorded or previous != wanted or emperor.serving_vassal(release) != last
+        elsewhere = emperor.serving_vassal(release) != last or misled(layout, wanted)
+        changed = bool(unrecorded or previous != wanted or elsewhere)
         if changed and not module.check_mode:
             if last is not None and not emperor.is_started(last):
                 raise StepError(f"vassal {last} is gone since it was checked", "run again")
