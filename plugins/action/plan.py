@@ -77,13 +77,15 @@ class ActionModule(AppAction):
         result["lock"] = {"run": run, "who": f"{getpass.getuser()}@{platform.node()}"}
         result["abandoned"] = {name: holder["run"] for name, holder in holders.items() if is_over(holder["run"])}
         # Ansible shows the difference of a task that changes something, which this one does in check mode alone.
-        if "diff" in result and not self._task.check_mode:
-            self._display.display(result["diff"]["prepared"])
+        # Where something is missing for the comparison, the role installs it and compares again.
+        again = result.get("missing_packages") or result.get("uv_missing")
+        if "diff" in result and not self._task.check_mode and not again:
+            self._display.display(f"\n{(task_vars or {}).get('inventory_hostname')}:\n{result['diff']['prepared']}")
         return result
 
     def _details(self, app: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return what tells a person how the wanted release would be."""
-        shown = {key: value for key, value in app.items() if key != "secrets"}
+        shown = {key: value for key, value in app.items() if key not in ("source", "secrets")}
         release = {"id": PLACEHOLDER, "path": f"{app['root']}/releases/{PLACEHOLDER}"}
         vassal = render(self, self._task.args["recipe"], {**task_vars, "app": shown, "release": release})
         source = {key: app["source"][key] for key in ("path", "git", "version", "archive") if app["source"][key]}

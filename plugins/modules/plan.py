@@ -166,7 +166,7 @@ abandoned:
   type: dict
 diff:
   description: Under C(prepared), what differs, as a text for a person.
-  returned: in diff mode
+  returned: in diff mode, if anything differs
   type: dict
 """
 
@@ -280,6 +280,7 @@ def main() -> None:
     found = as_dicts(plans)
     strangers = sorted(set(apps_on_host()) - set(params["known"]))
     holders = {plan.name: holder for plan in plans if (holder := locks.holder_of(plan.name))}
+    shown = details(module, plans, run, strangers) if module._diff else ""
     module.exit_json(
         changed=module.check_mode and any(plan.action not in AT_REST for plan in plans),
         apps=found,
@@ -294,7 +295,7 @@ def main() -> None:
         strangers=strangers,
         notes=[*(held_note(plan) for plan in plans if plan.action == "held"), *map(stranger_note, strangers)],
         holders={name: {"run": holder.run, "who": holder.who} for name, holder in holders.items()},
-        **({"diff": {"prepared": details(module, plans, run, strangers)}} if module._diff else {}),
+        **({"diff": {"prepared": shown}} if shown else {}),
     )
 
 
