@@ -78,8 +78,8 @@ class ActionModule(AppAction):
         result["abandoned"] = {name: holder["run"] for name, holder in holders.items() if is_over(holder["run"])}
         # Ansible shows the difference of a task that changes something, which this one does in check mode alone.
         # Where something is missing for the comparison, the role installs it and compares again.
-        again = result.get("missing_packages") or result.get("uv_missing")
-        if "diff" in result and not self._task.check_mode and not again:
+        asked_again = result.get("missing_packages") or result.get("uv_missing")
+        if "diff" in result and not self._task.check_mode and not asked_again:
             self._display.display(f"\n{(task_vars or {}).get('inventory_hostname')}:\n{result['diff']['prepared']}")
         return result
 
