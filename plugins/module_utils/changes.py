@@ -81,7 +81,7 @@ def environment_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[st
 def secret_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return the names of secrets that come or go; of their values a host knows only whether they are the same."""
     names = _names(old.get("secret_names") or (), new.get("secret_names") or ())
-    if not names and old.get("secrets") != new.get("secrets"):
+    if not names and (old.get("secrets") or "") != (new.get("secrets") or ""):
         return ["values changed"]
     return [clean(name) for name in names]
 
