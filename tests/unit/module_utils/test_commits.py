@@ -118,16 +118,23 @@ def test_requirements_cannot_be_written_elsewhere(tmp_path: Path, commit: Commit
 def test_nothing_of_a_repositorys_own_runs(
     tmp_path: Path, commit: Commit, server: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def unguarded(command: list[str], _environment: Mapping[str, str]) -> tuple[int, str, str]:
+        return run(command, {})
+
     proof = tmp_path / "proof"
     program = tmp_path / "program"
     program.write_text(f'#!/bin/sh\ntouch {proof}\ncat "$1"\n')
     program.chmod(0o755)
-    (server / ".gitattributes").write_text("*.txt diff=evil filter=evil\n")
+    attributes = tmp_path / "attributes"
+    attributes.write_text("*.txt diff=evil\n")
     new = commit("r", requirements="flask\n")
     config = tmp_path / "config"
-    config.write_text(f'[diff "evil"]\ntextconv = {program}\n[log]\nshowSignature = true\n[gpg]\nprogram = {program}\n')
+    config.write_text(
+        f'[core]\nattributesFile = {attributes}\n[diff "evil"]\ntextconv = {program}\n'
+        f"[log]\nshowSignature = true\n[gpg]\nprogram = {program}\n"
+    )
     monkeypatch.setitem(os.environ, "GIT_CONFIG_GLOBAL", str(config))
-    with Repository.beside(run, server / ".git", str(tmp_path)) as repository:
+    with Repository.beside(unguarded, server / ".git", str(tmp_path)) as repository:
         assert list((repository.path).glob("hooks/*")) == []
         repository.write_requirements(new, None, tmp_path)
         repository.between(new, new)
