@@ -44,7 +44,7 @@ def test_every_app_gets_its_plan_in_order(host: Host, repository: str) -> None:
     assert [(entry["name"], entry["action"]) for entry in found["apps"]] == [("a", "create"), ("b", "create")]
     assert found["apps"][0]["revision"] == "r1"
     assert len(found["apps"][1]["revision"]) == 40
-    assert "diff" not in found
+    assert found["diff"]["prepared"].count("create, release") == 2
 
 
 def test_the_same_input_plans_the_same_release(host: Host) -> None:
