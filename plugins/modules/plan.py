@@ -185,6 +185,12 @@ def missing(module: AnsibleModule, packages: list[str]) -> list[str]:
     return [name for name in packages if name not in installed]
 
 
+def report(plan: AppPlan) -> str:
+    """Return why nothing can be done for an app, and how it is meanwhile."""
+    still = f"Release {plan.served} of {plan.name} still gets all traffic."
+    return f"{plan.error}\n{still if plan.served else f'Nothing of {plan.name} is served yet.'}"
+
+
 def held_note(plan: AppPlan) -> str:
     """Return why an app stays with its release, and how to bring the other one back."""
     return (
@@ -286,7 +292,7 @@ def main() -> None:
         apps=found,
         to_do=[entry for entry in found if entry["action"] not in AT_REST],
         failures=[
-            {"name": plan.name, "served": plan.served, "report": plan.error}
+            {"name": plan.name, "served": plan.served, "report": report(plan)}
             for plan in plans
             if plan.action == "failed"
         ],

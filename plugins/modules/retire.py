@@ -59,6 +59,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+served:
+  description: Id of the release that gets the traffic, or null.
+  returned: success
+  type: str
 retired:
   description: Names of the vassals that were ended.
   returned: success
@@ -120,6 +124,7 @@ def main() -> None:
         locks.release(layout.name, locks.Holder.of(params["lock"]))
     module.exit_json(
         changed=bool(leaving or builds or old),
+        served=served,
         retired=leaving,
         kept=spare if keeps and spare else "",
         pruned=[path.name for path in old],

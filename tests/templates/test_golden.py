@@ -76,11 +76,12 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
 each = pytest.mark.parametrize("name", CASES)
 
 
-def failure(live: bool = False, result: dict[str, Any] | None = None, **release: str | None) -> Callable[[], str]:
-    known = {"id": RELEASE, "vassal": f"shop.{RELEASE}", "served": None, "serving": None, **release}
+def failure(now: str | None = None, action: str = "deploy", result: dict[str, Any] | None = None) -> Callable[[], str]:
+    """Render a report; `now` is the release that gets the traffic at its end."""
+    known = {"id": RELEASE, "action": action}
     failed = {"msg": f"app shop, release {RELEASE}: it failed.", "log": "", "view": "", **(result or {})}
-    given = {"name": "shop", "user": "app-shop", "release": known, "failed": failed, "live": live}
-    return lambda: render("flask_app", "failure.j2", given)
+    given = {"name": "shop", "user": "app-shop", "task": "Start and check shop", "release": known}
+    return lambda: render("flask_app", "failure.j2", {**given, "failed": failed, "served": now})
 
 
 PREVIOUS = "0123456789ab"
@@ -93,11 +94,11 @@ LOCKED = {"locked": True, "msg": "app shop: bob@controller is at app shop since 
 # What a person reads, and no file of a host.
 REPORTS: dict[str, tuple[str, Callable[[], str]]] = {
     "flask_app/failure-first.txt": ("failure.j2", failure(result=TOLD)),
-    "flask_app/failure-retired.txt": ("failure.j2", failure(live=True, served=PREVIOUS)),
-    "flask_app/failure-next.txt": ("failure.j2", failure(served=PREVIOUS, serving=f"shop.{PREVIOUS}")),
-    "flask_app/failure-again.txt": ("failure.j2", failure(served=RELEASE, serving=f"shop.{RELEASE}-2")),
-    "flask_app/failure-served.txt": ("failure.j2", failure(served=RELEASE, serving=f"shop.{RELEASE}")),
-    "flask_app/failure-locked.txt": ("failure.j2", failure(result=LOCKED, served=PREVIOUS)),
+    "flask_app/failure-retired.txt": ("failure.j2", failure(RELEASE)),
+    "flask_app/failure-next.txt": ("failure.j2", failure(PREVIOUS)),
+    "flask_app/failure-repair.txt": ("failure.j2", failure(RELEASE, "repair")),
+    "flask_app/failure-killed.txt": ("failure.j2", failure(PREVIOUS, result={"msg": "MODULE FAILURE"})),
+    "flask_app/failure-locked.txt": ("failure.j2", failure(PREVIOUS, result=LOCKED)),
 }
 ALL = {**CASES, **REPORTS}
 
