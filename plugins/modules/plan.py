@@ -148,6 +148,11 @@ strangers:
   returned: success
   type: list
   elements: str
+announcements:
+  description: What is going to be done, and why, a line for each app.
+  returned: success
+  type: list
+  elements: str
 notes:
   description: What was left as it is on purpose, each with what to type to change that.
   returned: success
@@ -189,6 +194,11 @@ def report(plan: AppPlan) -> str:
     """Return why nothing can be done for an app, and how it is meanwhile."""
     still = f"Release {plan.served} of {plan.name} still gets all traffic."
     return f"{plan.error}\n{still if plan.served else f'Nothing of {plan.name} is served yet.'}"
+
+
+def announcement(plan: AppPlan) -> str:
+    """Return in one line what is going to be done, and why."""
+    return f"{plan.name}: {plan.action} release {plan.id} ({'; '.join(plan.reasons)})"
 
 
 def held_note(plan: AppPlan) -> str:
@@ -299,6 +309,7 @@ def main() -> None:
         missing_packages=missing(module, params["packages"]),
         uv_missing=not is_installed(Path(params["uv_home"]), params["uv_requirements"]),
         strangers=strangers,
+        announcements=[announcement(plan) for plan in plans if plan.action not in AT_REST],
         notes=[*(held_note(plan) for plan in plans if plan.action == "held"), *map(stranger_note, strangers)],
         holders={name: {"run": holder.run, "who": holder.who} for name, holder in holders.items()},
         **({"diff": {"prepared": shown}} if shown else {}),
