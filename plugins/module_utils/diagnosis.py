@@ -55,11 +55,16 @@ _REMEDIES = (
         "make room: df -h /srv/apps; a smaller keep_releases leaves fewer old releases",
     ),
 )
+# That it failed; what the app wrote says why.
+_VAGUE = re.compile(r"answered (5\d\d|by release unknown)")
 
 
 def remedy(cause: str, log: str, view: Mapping[str, Any] | None = None) -> str:
     """Return one sentence that says what to do."""
-    for text in (cause, log):
+    if cause.startswith("no answer"):
+        # What was refused is our own question.
+        cause = ""
+    for text in (log, cause) if _VAGUE.match(cause) else (cause, log):
         for pattern, advice in _REMEDIES:
             matches = list(re.finditer(pattern, text))
             # A log tells the last mistake last.
