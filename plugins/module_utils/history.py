@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -24,11 +25,16 @@ def now() -> str:
 
 
 def record(layout: AppLayout, entry: Mapping[str, Any]) -> None:
-    """Append a line; one write, so that lines never mix."""
-    line = json.dumps({"time": now(), **entry}) + "\n"
-    handle = os.open(layout.history, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    """Append a line; one write, so that lines never mix. Raises OSError."""
+    line = (json.dumps({"time": now(), **entry}) + "\n").encode("ascii")
+    handle = os.open(layout.history, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        os.write(handle, line.encode("utf-8"))
+        size = os.fstat(handle).st_size
+        if size and os.pread(handle, 1, size - 1) != b"\n":
+            # The disk was full in the middle of the last entry.
+            line = b"\n" + line
+        if os.write(handle, line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(layout.history))
         os.fsync(handle)
     finally:
         os.close(handle)
