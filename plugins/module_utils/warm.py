@@ -45,6 +45,7 @@ def keep(vassal: str, window: int) -> None:
         check=False,
     )
     if done.returncode != 0:
+        (MARKS / vassal).unlink()
         raise OSError(f"systemd cannot end {vassal} later: {done.stderr.strip()}")
 
 
