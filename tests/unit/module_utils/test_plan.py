@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, plan
+from ansible_collections.emperor.flask.plugins.module_utils import emperor, history, plan
 from ansible_collections.emperor.flask.plugins.module_utils.digests import release_id
+from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.plan import AppPlan, as_dicts, plan_app
+from ansible_collections.emperor.flask.plugins.module_utils.releases import activate, mark_rolled_back
 from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import marker
 from ansible_collections.emperor.flask.tests.support.hosts import App, Host, bind, request
 
@@ -265,3 +267,202 @@ def test_planning_changes_nothing(served: Served) -> None:
 
 def test_a_plan_becomes_plain_data(host: Host) -> None:
     assert as_dicts([plan_app(request("blog"))])[0]["action"] == "create"
+
+
+A, B, C, D = (letter * 12 for letter in "abcd")
+
+
+@pytest.fixture
+def old(shop: App) -> App:
+    """Return an app that served A, then B, then C."""
+    for release in (A, B, C):
+        shop.serve(release, revision=f"revision of {release}")
+    for release in (A, B):
+        shop.end(f"shop.{release}")
+    return shop
+
+
+def test_a_rollback_goes_to_the_release_before(old: App) -> None:
+    found = asked_back()
+    assert (found.action, found.id, found.served) == ("rollback", B, C)
+    assert (found.built, found.revision, found.path) == (True, f"revision of {B}", str(old.layout.release(B)))
+    # Its old vassal is gone, and its name is used up.
+    assert (found.serving, found.vassal) == (f"shop.{C}", f"shop.{B}-2")
+    assert found.description == found.served_description == old.description
+    assert found.request == {"want": "rollback", "name": "shop", "release": ""}
+
+
+def test_a_rollback_to_a_warm_release_takes_its_vassal(old: App, host: Host) -> None:
+    old.start(B, f"shop.{B}-2")
+    host.warm.mkdir()
+    (host.warm / f"shop.{B}-2").write_text("9999999999")
+    assert (asked_back().id, asked_back().vassal) == (B, f"shop.{B}-2")
+
+
+def test_a_rollback_may_name_its_release(old: App) -> None:
+    assert (asked_back(release=A).action, asked_back(release=A).id) == ("rollback", A)
+
+
+def test_a_rollback_to_the_served_release_is_none(old: App) -> None:
+    found = asked_back(release=C)
+    assert (found.action, found.reasons) == ("unchanged", [f"release {C} serves already"])
+
+
+def test_a_release_that_was_rolled_back_from_is_skipped(old: App) -> None:
+    mark_rolled_back(old.layout, B, "ada@controller")
+    assert asked_back().id == A
+    # By name it can be had.
+    assert asked_back(release=B).action == "rollback"
+
+
+def test_a_second_rollback_goes_one_further(old: App) -> None:
+    mark_rolled_back(old.layout, C, "ada@controller")
+    old.start(B, f"shop.{B}-2")
+    old.activate(B, history.ROLLED_BACK)
+    old.end(f"shop.{C}")
+    assert asked_back().id == A
+
+
+def incomplete(old: App) -> None:
+    (old.layout.release(B) / "env/KEY").write_text("other")
+
+
+def gone(old: App) -> None:
+    (old.layout.release(B)).rename(old.layout.root / "elsewhere")
+
+
+def of_an_early_version(old: App) -> None:
+    path = old.layout.release(B) / "release.json"
+    path.write_text(path.read_text().replace('"description"', '"parts"'))
+
+
+@pytest.mark.parametrize("change", [incomplete, gone, of_an_early_version])
+def test_a_release_that_cannot_serve_again_is_skipped_or_refused(old: App, change: Callable[[App], None]) -> None:
+    change(old)
+    assert asked_back().id == A
+    found = asked_back(release=B)
+    assert found.action == "failed"
+    assert found.error == (
+        f"app shop has no complete release {B} here; complete releases: {C}, {A}; name one with -e release=ID"
+    )
+
+
+def test_a_release_that_never_went_live_is_nowhere_to_go_back_to(old: App) -> None:
+    old.build(D)
+    history.record(old.layout, {"release": D, "result": history.FAILED})
+    assert asked_back().id == B
+
+
+def test_without_an_earlier_release_a_rollback_fails(shop: App) -> None:
+    shop.serve(A)
+    found = asked_back()
+    assert (found.action, found.served, found.id) == ("failed", A, "unknown")
+    assert found.error == (
+        f"app shop has no earlier good release to roll back to; complete releases: {A}; name one with -e release=ID"
+    )
+    assert found.served_description == shop.description
+
+
+@pytest.mark.parametrize("want", ["rollback", "restart"])
+def test_an_app_that_is_not_here_cannot_go_back(host: Host, want: str) -> None:
+    assert asked_back(want).error == "app shop has no release on this host; deploy it first"
+
+
+def test_a_rollback_that_was_interrupted_goes_on_instead_of_one_further(old: App) -> None:
+    """The traffic has moved back to B; the entry is missing."""
+    mark_rolled_back(old.layout, C, "ada@controller")
+    old.start(B, f"shop.{B}-2")
+    activate(old.layout, B)
+    found = asked_back()
+    assert (found.action, found.id) == ("rollback", B)
+    assert found.reasons == ["the last switch was interrupted, and is brought to its end"]
+    # Asked for by name, it is just that.
+    assert asked_back(release=A).id == A
+
+
+def test_a_rollback_that_left_its_old_vassal_goes_on(old: App) -> None:
+    old.start(B, f"shop.{B}-2")
+    old.activate(B, history.ROLLED_BACK)
+    assert asked_back().reasons == ["the last switch was interrupted, and is brought to its end"]
+    old.end(f"shop.{C}")
+    assert asked_back().id != B
+
+
+def test_a_restart_is_the_served_release_under_a_new_name(old: App) -> None:
+    found = asked_back("restart")
+    assert (found.action, found.id, found.built, found.reasons) == ("restart", C, True, ["restart was asked for"])
+    assert (found.serving, found.vassal) == (f"shop.{C}", f"shop.{C}-2")
+
+
+def test_a_release_that_was_rolled_back_from_is_held(served: Served) -> None:
+    wanted = planned("rev2").id
+    served.build(wanted)
+    mark_rolled_back(served.layout, wanted, "ada@controller")
+    found = planned("rev2")
+    assert (found.action, found.served, found.id) == ("held", ID, wanted)
+    [reason] = found.reasons
+    assert reason.startswith(f"release {wanted} was rolled back from at 2")
+    assert reason.endswith(" by ada@controller")
+    assert planned("rev3").action == "deploy"
+
+
+@pytest.mark.parametrize("mark", ["", "{", "[]", "{}"])
+def test_a_mark_that_nobody_can_read_holds_too(served: Served, mark: str) -> None:
+    wanted = planned("rev2").id
+    served.build(wanted)
+    (served.layout.release(wanted) / "rolled-back.json").write_text(mark)
+    assert planned("rev2").reasons == [f"release {wanted} was rolled back from"]
+
+
+def test_again_deploys_what_is_held(served: Served) -> None:
+    wanted = planned("rev2").id
+    served.build(wanted)
+    mark_rolled_back(served.layout, wanted, "ada@controller")
+    found = planned("rev2", again=True)
+    assert (found.action, found.built, found.reasons) == ("deploy", True, ["changed: source"])
+
+
+def test_a_source_that_cannot_be_had_is_a_failed_plan(served: Served) -> None:
+    found = plan_app({**request(revision=None), "error": "app shop: git cannot read x", "warnings": ["w"]})
+    assert (found.action, found.error, found.served) == ("failed", "app shop: git cannot read x", ID)
+    assert (found.served_description, found.warnings) == (DESCRIPTION, ["w"])
+
+
+def test_leftovers_are_neither_wanted_nor_warm(served: Served) -> None:
+    bind(f"shop.{A}")
+    (served.host.vassals / f"shop.{B}.ini").symlink_to("/nowhere")
+    (served.host.vassals / f"shop.{C}.ini").symlink_to("/nowhere")
+    served.host.warm.mkdir()
+    (served.host.warm / f"shop.{C}").write_text("9999999999")
+    (served.host.warm / f"shop.{B}").write_text("1")
+    for name in (f"shop2.{D}", f"shop-2.{D}"):
+        (served.host.vassals / f"{name}.ini").symlink_to("/nowhere")
+    assert plan.leftovers(served.layout, VASSAL) == [f"shop.{A}", f"shop.{B}"]
+    assert plan.leftovers(served.layout, VASSAL, None, f"shop.{A}") == [f"shop.{B}"]
+    assert plan.leftovers(served.layout) == sorted([VASSAL, f"shop.{A}", f"shop.{B}"])
+
+
+def test_a_warm_vassal_is_no_drift(served: Served) -> None:
+    served.build(A)
+    served.start(A)
+    assert planned().reasons == [f"vassal shop.{A} is left over"]
+    served.host.warm.mkdir()
+    (served.host.warm / f"shop.{A}").write_text("9999999999")
+    assert planned().action == "unchanged"
+
+
+def test_apps_whose_names_begin_alike_are_two_apps(host: Host) -> None:
+    for name in ("web", "web2"):
+        App(name).serve(A)
+    (host.vassals / f"web2.{B}.ini").symlink_to("/nowhere")
+    (host.vassals / f"web.{C}.ini").symlink_to("/nowhere")
+    found = {name: plan.leftovers(AppLayout(name), f"{name}.{A}") for name in ("web", "web2")}
+    assert found == {"web": [f"web.{C}"], "web2": [f"web2.{B}"]}
+
+
+def test_a_missing_user_comes_with_its_home(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "user_id", lambda _name: None)
+    assert planned().missing_users == [
+        {"name": "app-shop", "home": str(host.apps / "shop")},
+        {"name": "build-shop", "home": str(host.cache / "shop")},
+    ]

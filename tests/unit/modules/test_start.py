@@ -98,7 +98,7 @@ def test_a_sick_one_is_taken_away_and_reported_with_all_that_is_known(
         f"app shop, release {ID}: GET /healthz for shop.test: answered 500, expected 200 to 399, for 10 s"
     )
     assert found["log"] == TRACEBACK
-    assert found["remedy"] == "the app failed at this request; the lines above say where"
+    assert found["remedy"] == "if DB_URL is an environment variable, set it under environment or secrets"
     assert found["view"] == "the emperor sees: no process, app not loaded yet, 0 restarts"
     assert journal == [(os.getuid(), set())]
     assert (links(host), bound.exists()) == ([], False)

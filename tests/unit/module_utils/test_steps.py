@@ -1,0 +1,133 @@
+"""A step under the app's lock, and how each kind of error becomes a failure."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.emperor.flask.plugins.module_utils import locks
+from ansible_collections.emperor.flask.plugins.module_utils.emperor import EmperorDownError, EmperorError
+from ansible_collections.emperor.flask.plugins.module_utils.releases import ReleaseError
+from ansible_collections.emperor.flask.plugins.module_utils.steps import ARGUMENTS, RELEASE_ARGUMENTS, StepError, step
+from ansible_collections.emperor.flask.tests.support.hosts import ID, LOCK, OTHER, Host
+from ansible_collections.emperor.flask.tests.support.modules import run_module
+
+
+def do(work: Callable[[], None] = lambda: None, check: bool = False, **more: Any) -> dict[str, Any]:
+    """Run a module that is one step."""
+
+    def main() -> None:
+        arguments = RELEASE_ARGUMENTS if "release" in more else ARGUMENTS
+        module = AnsibleModule(argument_spec=arguments, supports_check_mode=True)
+        with step(module) as layout:
+            work()
+        module.exit_json(name=layout.name)
+
+    one: Any = SimpleNamespace(main=main)
+    return run_module(one, check, name="shop", lock=LOCK, **more)
+
+
+def fail(error: Exception) -> dict[str, Any]:
+    def work() -> None:
+        raise error
+
+    return do(work, release=ID)
+
+
+@pytest.mark.usefixtures("host")
+@pytest.mark.parametrize(
+    ("error", "cause", "remedy"),
+    [
+        (StepError("it broke", "mend it"), "it broke", "mend it"),
+        (StepError("answered 404"), "answered 404", "set health.path to an address that the app has"),
+        (EmperorError("the emperor bound no socket"), "the emperor bound no socket", "the lines above are all"),
+        (EmperorDownError("the emperor does not run"), "the emperor does not run", "the lines above are all"),
+        (ReleaseError("release x is not complete"), "release x is not complete", "the lines above are all"),
+        (LookupError("there is no user app-shop"), "there is no user app-shop", "the lines above are all"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/srv/apps/shop/releases/x"),
+            "[Errno 28] No space left on device: '/srv/apps/shop/releases/x'",
+            "make room: df -h /srv/apps",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/srv/apps"),
+            "[Errno 13] Permission denied: '/srv/apps'",
+            "look at the path that is named",
+        ),
+    ],
+)
+def test_each_kind_of_error_names_app_release_cause_and_remedy(error: Exception, cause: str, remedy: str) -> None:
+    found = fail(error)
+    assert found["failed"]
+    assert found["msg"] == f"app shop, release {ID}: {cause}"
+    assert found["remedy"].startswith(remedy)
+    assert {"log", "view"} <= found.keys()
+
+
+@pytest.mark.usefixtures("host")
+def test_what_the_app_wrote_and_how_the_emperor_sees_it_come_along() -> None:
+    found = fail(StepError("timed out", "", "KeyError: 'DB_URL'", "the emperor sees: pid 7"))
+    assert (found["log"], found["view"]) == ("KeyError: 'DB_URL'", "the emperor sees: pid 7")
+    assert found["remedy"].startswith("if DB_URL is")
+
+
+@pytest.mark.usefixtures("host")
+def test_another_run_at_the_app_is_told_as_such() -> None:
+    with locks.held("shop", locks.Holder.of(OTHER)):
+        found = do(release=ID)
+    assert (found["failed"], found["locked"]) == (True, True)
+    assert found["msg"].startswith(f"app shop, release {ID}: bob@controller is at app shop since ")
+
+
+@pytest.mark.usefixtures("host")
+def test_a_failure_of_the_run_itself_is_no_lock() -> None:
+    assert "locked" not in fail(StepError("it broke"))
+
+
+@pytest.mark.usefixtures("host")
+def test_a_step_without_a_release_names_the_app_alone() -> None:
+    def work() -> None:
+        raise StepError("it broke")
+
+    assert do(work)["msg"] == "app shop: it broke"
+
+
+@pytest.mark.usefixtures("host")
+def test_a_mistake_of_our_own_is_no_nice_failure() -> None:
+    def work() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        do(work)
+
+
+@pytest.mark.usefixtures("host")
+def test_the_lock_is_held_at_work_and_kept_for_the_next_step() -> None:
+    seen: list[locks.Holder | None] = []
+    assert do(lambda: seen.append(locks.holder_of("shop")))["name"] == "shop"
+    [at_work] = seen
+    after = locks.holder_of("shop")
+    assert at_work
+    assert after
+    assert (at_work.run, after.run) == (LOCK["run"], LOCK["run"])
+    assert at_work.until == 0
+    assert after.until > 0
+
+
+def test_check_mode_takes_no_lock_and_leaves_no_trace(host: Host) -> None:
+    with locks.held("shop2", locks.Holder.of(OTHER)):
+        pass
+    before = sorted(path.name for path in host.locks.iterdir())
+    assert do(check=True)["name"] == "shop"
+    assert sorted(path.name for path in host.locks.iterdir()) == before == ["shop2"]
+
+
+@pytest.mark.usefixtures("host")
+def test_check_mode_waits_for_nobody() -> None:
+    with locks.held("shop", locks.Holder.of(OTHER)):
+        assert do(check=True)["name"] == "shop"
