@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
+import os
+import platform
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
 
-from ansible_collections.emperor.flask.plugins.action.plan import accesses, describe
+from ansible_collections.emperor.flask.plugins.action.plan import (
+    ActionModule,
+    accesses,
+    choose,
+    describe,
+    is_elsewhere,
+    is_over,
+)
 from ansible_collections.emperor.flask.plugins.module_utils.digests import release_id
 from ansible_collections.emperor.flask.tests.support.apps import complete, full, minimal
 
@@ -83,3 +97,180 @@ def test_an_archive_is_named_by_its_content(tmp_path: Path) -> None:
     assert sent(source={"archive": str(tmp_path / "a.zip")})["revision"] == digest
     remote = {"archive": "https://a.test/a.zip", "checksum": f"sha256:{digest}"}
     assert sent(source=remote)["revision"] == digest
+
+
+APPS = [complete(minimal()), complete(minimal(name="blog", source={"path": "blog"}))]
+
+
+def test_without_a_name_all_apps_are_chosen() -> None:
+    assert choose(APPS, "", "") == APPS
+
+
+def test_one_app_is_chosen_by_its_whole_name() -> None:
+    assert choose(APPS, "blog", "") == [APPS[1]]
+    with pytest.raises(AnsibleActionFail) as caught:
+        choose(APPS, "sho", "")
+    assert str(caught.value) == "the inventory lists no app sho for this host; its apps: shop, blog"
+    with pytest.raises(AnsibleActionFail, match=r"its apps: none$"):
+        choose([], "shop", "")
+
+
+def test_a_version_takes_the_place_of_the_inventorys_and_leaves_that_alone() -> None:
+    [chosen] = choose(APPS, "shop", "v1.4.1")
+    assert chosen["source"]["version"] == "v1.4.1"
+    assert APPS[0]["source"]["version"] == "HEAD"
+    assert {**chosen, "source": APPS[0]["source"]} == APPS[0]
+
+
+def test_a_version_needs_an_app_and_one_from_git() -> None:
+    with pytest.raises(AnsibleActionFail, match=r"^version v1 is of which app\? Add -e app=NAME$"):
+        choose(APPS, "", "v1")
+    with pytest.raises(AnsibleActionFail) as caught:
+        choose(APPS, "blog", "v1")
+    assert str(caught.value) == "app blog does not come from git, so it has no version v1; leave it out"
+
+
+VARIABLES = {
+    "ansible_play_hosts_all": ["one", "two", "bare"],
+    "hostvars": {
+        "one": {"flask_apps": [minimal()]},
+        "two": {"flask_apps": [minimal(name="blog"), {}]},
+        "bare": {},
+        "outside": {"flask_apps": [minimal(name="wiki")]},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "elsewhere"), [("shop", True), ("blog", True), ("wiki", False), ("blo", False), ("", False)]
+)
+def test_an_app_of_another_host_of_the_play_is_elsewhere(name: str, elsewhere: bool) -> None:
+    assert is_elsewhere(name, VARIABLES) is elsewhere
+
+
+def test_without_a_play_no_app_is_elsewhere() -> None:
+    assert not is_elsewhere("shop", {})
+
+
+def run_of(process: int, node: str = platform.node()) -> str:
+    return f"{process}-{node}-0a1b2c3d"
+
+
+def test_a_run_is_over_when_its_process_is_gone() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        assert not is_over(run_of(process.pid))
+        process.kill()
+    assert is_over(run_of(process.pid))
+
+
+def test_an_earlier_look_of_this_very_run_is_over() -> None:
+    """The same playbook compares again, under another name."""
+    assert is_over(run_of(os.getppid()))
+
+
+def test_a_run_of_another_controller_may_live() -> None:
+    with subprocess.Popen(["true"]) as process:
+        pass
+    assert not is_over(run_of(process.pid, "elsewhere"))
+    assert not is_over(run_of(process.pid, f"{platform.node()}-2"))
+
+
+def test_a_process_of_another_user_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    def kill(_process: int, _signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", kill)
+    assert not is_over(run_of(4711))
+
+
+@pytest.mark.parametrize("run", ["", "garbage", f"x-{platform.node()}-0", "1", "-1"])
+def test_a_name_that_nobody_gave_is_not_over(run: str) -> None:
+    assert not is_over(run)
+
+
+class Asked:
+    """The action in place, with what it was given and what it sends."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sent: dict[str, Any] = {}
+        self.answer: dict[str, Any] = {"holders": {}}
+        (folder / "recipe.j2").write_text("recipe")
+        self.folder = folder
+        self.patch = monkeypatch
+
+    def run(self, *apps: dict[str, Any], variables: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+        arguments = {"apps": list(apps), "recipe": "recipe.j2", "uv_home": "/uv", "uv_requirements": "uv", **more}
+        task: Any = SimpleNamespace(args=arguments, async_val=0, check_mode=False)
+        action = object.__new__(ActionModule)
+        action._task = task
+
+        def execute(name: str, sent: dict[str, Any], task_vars: Any) -> dict[str, Any]:
+            assert name == "emperor.flask.plan"
+            self.sent = sent
+            return dict(self.answer)
+
+        self.patch.setattr(ActionBase, "run", lambda *_rest: {})
+        self.patch.setattr(ActionModule, "_execute_module", lambda _self, *given, **named: execute(*given, **named))
+        self.patch.setattr(ActionModule, "_find_needle", lambda _self, _kind, name: str(self.folder / name))
+        return action.run(None, variables or {})
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    return Asked(tmp_path, monkeypatch)
+
+
+def test_a_deploy_asks_about_the_chosen_and_knows_all(asked: Asked) -> None:
+    asked.run(minimal(packages=["libpq5"]), minimal(name="blog", domains=["b.test"], packages=["pandoc"]), only="shop")
+    assert [(entry["want"], entry["name"], entry["again"]) for entry in asked.sent["requests"]] == [
+        ("deploy", "shop", False)
+    ]
+    assert asked.sent["known"] == ["shop", "blog"]
+    assert asked.sent["packages"] == ["git", "libpq5"]
+
+
+def test_again_and_a_version_reach_the_host(asked: Asked) -> None:
+    asked.run(minimal(), only="shop", version="v2", again=True)
+    [entry] = asked.sent["requests"]
+    assert (entry["version"], entry["again"]) == ("v2", True)
+
+
+@pytest.mark.parametrize("want", ["rollback", "restart"])
+def test_a_way_back_needs_no_source_and_no_package(asked: Asked, want: str) -> None:
+    asked.run(minimal(), minimal(name="blog", domains=["b.test"]), want=want, only="shop", release="0" * 12)
+    assert asked.sent["requests"] == [{"want": want, "name": "shop", "release": "0" * 12}]
+    assert (asked.sent["packages"], asked.sent["access"]) == ([], "{}")
+
+
+def test_a_rollback_of_all_apps_is_refused(asked: Asked) -> None:
+    with pytest.raises(AnsibleActionFail, match=r"^roll back which app\? Add -e app=NAME$"):
+        asked.run(minimal(), want="rollback")
+
+
+def test_an_app_of_another_host_is_nothing_to_do_here(asked: Asked) -> None:
+    asked.run(minimal(), only="blog", variables=VARIABLES)
+    assert (asked.sent["requests"], asked.sent["known"]) == ([], ["shop"])
+    with pytest.raises(AnsibleActionFail, match="lists no app wiki"):
+        asked.run(minimal(), only="wiki", variables=VARIABLES)
+
+
+def test_each_look_has_a_lock_of_its_own(asked: Asked) -> None:
+    first, second = (asked.run(minimal())["lock"] for _ in range(2))
+    assert first["who"] == second["who"] == f"{getpass.getuser()}@{platform.node()}"
+    assert first["run"] != second["run"]
+    assert first["run"].startswith(f"{os.getppid()}-{platform.node()}-")
+
+
+def test_only_runs_that_are_over_are_abandoned(asked: Asked) -> None:
+    with subprocess.Popen(["true"]) as process:
+        pass
+    asked.answer = {
+        "holders": {
+            "shop": {"run": run_of(process.pid), "who": "me"},
+            "blog": {"run": run_of(os.getpid()), "who": "me"},
+            "wiki": {"run": run_of(process.pid, "elsewhere"), "who": "me"},
+        }
+    }
+    found = asked.run(minimal())
+    assert found["abandoned"] == {"shop": run_of(process.pid)}
+    assert "holders" not in found

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError, read_apps
+from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError, read_apps, with_defaults
 from ansible_collections.emperor.flask.tests.support.apps import minimal, mistakes
 
 
@@ -92,3 +92,26 @@ def test_a_folder_that_cannot_be_is_missing(path: str, tmp_path: Path) -> None:
 def test_sources_of_the_host_are_not_looked_for(tmp_path: Path) -> None:
     remote = {"archive": "https://a.test/a.zip", "checksum": "sha256:" + "0" * 64}
     assert mistakes(minimal(), minimal(name="b", source=remote), search=[str(tmp_path)]) == []
+
+
+def test_what_is_known_wins_over_a_default_however_deep() -> None:
+    known = {"name": "shop", "wsgi": "shop:app", "idle": 9, "workers": {"threads": 3}, "packages": []}
+    found = with_defaults(known)
+    assert (found["idle"], found["workers"], found["packages"]) == (9, {"processes": 2, "threads": 3}, [])
+    assert (found["user"], found["root"], found["health"]["timeout"]) == ("app-shop", "/srv/apps/shop", 30)
+
+
+def test_a_key_that_this_version_does_not_know_stays() -> None:
+    """Of a later version, before somebody went back to this one."""
+    assert with_defaults({"name": "shop", "wsgi": "shop:app", "later": {"a": 1}})["later"] == {"a": 1}
+
+
+def test_a_release_says_nothing_of_its_source() -> None:
+    """Else the controller would look for a folder that was never meant."""
+    assert "source" not in with_defaults({"name": "shop", "wsgi": "shop:app"})
+
+
+def test_names_of_an_environment_are_no_options() -> None:
+    known = {"name": "shop", "wsgi": "shop:app", "environment": {"A": "1"}, "secrets": "1f"}
+    found = with_defaults(known)
+    assert (found["environment"], found["secrets"]) == ({"A": "1"}, "1f")
