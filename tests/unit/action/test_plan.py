@@ -200,7 +200,7 @@ class Asked:
 
     def run(self, *apps: dict[str, Any], variables: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
         arguments = {"apps": list(apps), "recipe": "recipe.j2", "uv_home": "/uv", "uv_requirements": "uv", **more}
-        task: Any = SimpleNamespace(args=arguments, async_val=0, check_mode=False)
+        task: Any = SimpleNamespace(args=arguments, async_val=0, check_mode=False, diff=False)
         action = object.__new__(ActionModule)
         action._task = task
 

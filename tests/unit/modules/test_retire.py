@@ -157,17 +157,19 @@ def test_old_releases_go_after_a_success(switched: App) -> None:
 
 
 def test_a_failure_ends_what_was_started_writes_it_down_and_prunes_nothing(switched: App, host: Host) -> None:
-    run()
-    third = "111111111111"
-    switched.build(third)
-    switched.start(third)
-    found = run(release=third, failure="app shop: answered 500", keep_releases=1)
-    assert (found["retired"], found["pruned"]) == ([f"shop.{third}"], [])
-    assert links(host) == [f"shop.{NEXT}"]
-    assert len(list(switched.layout.releases.iterdir())) == 3
+    served, failed = "000000000000", "111111111111"
+    switched.serve(served)
+    run(release=served)
+    switched.build(failed)
+    switched.start(failed)
+    # A success would prune the oldest.
+    found = run(release=failed, failure="app shop: answered 500", keep_releases=1)
+    assert (found["retired"], found["pruned"]) == ([f"shop.{failed}"], [])
+    assert links(host) == [f"shop.{served}"]
+    assert sorted(path.name for path in switched.layout.releases.iterdir()) == sorted([ID, NEXT, served, failed])
     last = history.read(switched.layout)[-1]
     assert last.pop("time")
-    assert last == {"release": third, "who": LOCK["who"], "result": "failed", "why": "app shop: answered 500"}
+    assert last == {"release": failed, "who": LOCK["who"], "result": "failed", "why": "app shop: answered 500"}
     assert locks.holder_of("shop") is None
 
 
