@@ -369,10 +369,11 @@ def test_an_app_that_is_not_here_cannot_go_back(host: Host, want: str) -> None:
 
 
 def test_a_rollback_that_was_interrupted_goes_on_instead_of_one_further(old: App) -> None:
-    """The traffic has moved back to B; the entry is missing."""
+    """The traffic has moved back to B; the entry is missing, and the host has been started anew since."""
     mark_rolled_back(old.layout, C, "ada@controller")
     old.start(B, f"shop.{B}-2")
     activate(old.layout, B)
+    old.end(f"shop.{C}")
     found = asked_back()
     assert (found.action, found.id) == ("rollback", B)
     assert found.reasons == ["the last switch was interrupted, and is brought to its end"]
