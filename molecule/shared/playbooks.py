@@ -82,6 +82,8 @@ class Playbook:
         environment = {
             **os.environ,
             "ANSIBLE_CONFIG": str(CLONE / "ansible.cfg"),
+            # Molecule's own value starts at its scenario's folder, and this run does not.
+            "ANSIBLE_COLLECTIONS_PATH": os.environ.get("EMPEROR_FLASK_COLLECTIONS") or str(CLONE / ".collections"),
             "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.jsonl",
             # What the result of a task says is read; what it would look like is not.
             "ANSIBLE_DEPRECATION_WARNINGS": "false",
