@@ -26,6 +26,8 @@ class ActionModule(ActionBase):
 
     def _rendered(self, file: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         kept = {key: value for key, value in file.items() if key not in ("template", "vars")}
+        if file.get("state") == "absent":
+            return kept
         if ("template" in file) == ("content" in file):
             raise AnsibleActionFail(f"{file.get('path', 'a file')}: give exactly one of template and content")
         if "template" in file:

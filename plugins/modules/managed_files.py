@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 import shutil
-import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.emperor.flask.plugins.module_utils import managed
 from ansible_collections.emperor.flask.plugins.module_utils.files import differs, make_directory, write_file
+from ansible_collections.emperor.flask.plugins.module_utils.managed import Before, read_before, restore
 
 DOCUMENTATION = r"""
 module: managed_files
@@ -20,6 +20,7 @@ short_description: Write configuration files together, or not at all
 description:
   - Renders templates on the controller and writes all files of a service in one round trip.
   - Each file is replaced by rename, and only if its content, owner, group or mode differ.
+  - With O(files[].state=absent) a file is taken away.
   - With O(validate), all files are put back as they were if the command refuses them, so that a mistake
     in one of them cannot keep the service from its next start.
 attributes:
@@ -44,7 +45,7 @@ options:
         type: path
         required: true
       template:
-        description: Template of the role; this or O(files[].content) is needed.
+        description: Template of the role; this or O(files[].content) is needed, unless the file shall be absent.
         type: str
       content:
         description: The content itself.
@@ -53,6 +54,11 @@ options:
         description: Variables for the template, in addition to those of the task.
         type: dict
         default: {}
+      state:
+        description: C(absent) takes the file away.
+        type: str
+        choices: [present, absent]
+        default: present
       owner:
         description: Owner of the file.
         type: str
@@ -99,47 +105,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 written:
-  description: Paths of the files that were, or in check mode would be, written.
+  description: Paths of the files that were, or in check mode would be, written or taken away.
   returned: success
   type: list
   elements: str
 """
 
 
-# Gone after a boot, when every service has read its files anew.
-PENDING = Path("/run/emperor-flask")
-
-
-@dataclass(frozen=True)
-class Before:
-    """What stood at a path: None for nothing."""
-
-    path: Path
-    content: bytes | None
-    mode: int
-    owner: int
-    group: int
-
-
-def read_before(path: Path) -> Before:
-    """Remember a file."""
-    try:
-        info = path.stat()
-        return Before(path, path.read_bytes(), stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid)
-    except FileNotFoundError:
-        return Before(path, None, 0, 0, 0)
-
-
-def restore(before: Before) -> None:
-    """Put a file back as it was."""
-    if before.content is None:
-        before.path.unlink(missing_ok=True)
-        return
-    write_file(before.path, before.content, before.owner, before.group, before.mode)
-
-
 def needs_writing(wanted: dict[str, Any], before: Before) -> bool:
     """Tell whether a file differs from what is wanted."""
+    if wanted["state"] == "absent":
+        return before.content is not None
     if before.content != wanted["content"].encode("utf-8"):
         return True
     return differs(before.path, wanted["owner"], wanted["group"], int(wanted["mode"], 8))
@@ -148,6 +124,9 @@ def needs_writing(wanted: dict[str, Any], before: Before) -> bool:
 def write_all(pairs: list[tuple[dict[str, Any], Before]]) -> None:
     """Write the files. Raises OSError or LookupError."""
     for wanted, before in pairs:
+        if wanted["state"] == "absent":
+            before.path.unlink(missing_ok=True)
+            continue
         make_directory(before.path.parent)
         content = wanted["content"].encode("utf-8")
         write_file(before.path, content, wanted["owner"], wanted["group"], int(wanted["mode"], 8))
@@ -172,7 +151,8 @@ def main() -> None:
     """Compare, write, validate, and put back what was refused."""
     file_options = {
         "path": {"type": "path", "required": True},
-        "content": {"type": "str", "required": True},
+        "content": {"type": "str", "default": ""},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "owner": {"type": "str", "default": "root"},
         "group": {"type": "str", "default": "root"},
         "mode": {"type": "str", "default": "0644"},
@@ -193,7 +173,7 @@ def main() -> None:
     )
     pairs = [(wanted, read_before(Path(wanted["path"]))) for wanted in module.params["files"]]
     pairs = [(wanted, before) for wanted, before in pairs if needs_writing(wanted, before)]
-    pending = PENDING / module.params["pending"] if module.params["pending"] else None
+    pending = managed.PENDING / module.params["pending"] if module.params["pending"] else None
     result = {
         "changed": bool(pairs) or (pending is not None and pending.exists()),
         "written": [wanted["path"] for wanted, _ in pairs],
@@ -202,7 +182,7 @@ def main() -> None:
                 "before_header": wanted["path"],
                 "after_header": wanted["path"],
                 "before": (before.content or b"").decode("utf-8", "replace"),
-                "after": wanted["content"],
+                "after": "" if wanted["state"] == "absent" else wanted["content"],
             }
             for wanted, before in pairs
         ],
@@ -210,7 +190,7 @@ def main() -> None:
     if not pairs or module.check_mode:
         module.exit_json(**result)
     if pending is not None:
-        make_directory(PENDING)
+        make_directory(managed.PENDING)
         pending.touch()
     why = refusal(module, pairs)
     if why:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.emperor.flask.plugins.module_utils import managed
 from ansible_collections.emperor.flask.plugins.modules import managed_files
 from ansible_collections.emperor.flask.tests.support.hosts import Accounts
 from ansible_collections.emperor.flask.tests.support.modules import run_module
@@ -154,7 +155,7 @@ def test_a_text_that_is_forbidden_is_a_refusal(folder: Path) -> None:
 def pending(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the folder of the marks, which a boot empties."""
     path = tmp_path_factory.mktemp("run") / "emperor-flask"
-    monkeypatch.setattr(managed_files, "PENDING", path)
+    monkeypatch.setattr(managed, "PENDING", path)
     return path
 
 
@@ -195,3 +196,25 @@ def test_folders_are_open_whatever_the_umask_is(folder: Path, pending: Path) -> 
     for path in (folder / "sub", folder / "sub/dir", pending):
         assert stat.S_IMODE(path.stat().st_mode) == 0o755
     assert state(folder)["sub/dir/made"] == ("made", 0o644)
+
+
+def absent(folder: Path, *names: str) -> list[dict[str, str]]:
+    return [{"path": str(folder / name), "state": "absent"} for name in names]
+
+
+def test_a_file_is_taken_away_once_and_shown(folder: Path) -> None:
+    files = absent(folder, "old", "never-there")
+    found = run_module(managed_files, check=True, files=files)
+    assert (found["written"], state(folder)["old"][0]) == ([str(folder / "old")], "old")
+    assert run_module(managed_files, files=files)["diff"] == found["diff"]
+    assert (found["diff"][0]["before"], found["diff"][0]["after"]) == ("old", "")
+    assert state(folder).keys() == {"same", "theirs"}
+    assert not run_module(managed_files, files=files)["changed"]
+
+
+def test_a_file_that_was_taken_away_comes_back_after_a_refusal(folder: Path) -> None:
+    before = state(folder)
+    script = f"test -e {folder}/old"
+    found = run_module(managed_files, files=absent(folder, "old"), validate=["sh", "-c", script])
+    assert "refused the new files; the old are back" in found["msg"]
+    assert state(folder) == before
