@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""Ansible's own output, but reports as they are: quoted, a table is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.callback.default import CallbackModule as Default
+
+DOCUMENTATION = r"""
+name: report
+type: stdout
+short_description: Ansible's own output, with reports as they are
+version_added: 0.2.0
+author: The emperor.flask maintainers
+description:
+  - Prints the result of M(emperor.flask.report) line by line, and all else as P(ansible.builtin.default#callback) does.
+  - In a play that sets C(emperor_flask_reports), C(-e format=json) leaves standard output to the report; failures go
+    to standard error.
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+requirements:
+  - set as stdout in configuration
+"""
+
+_REPORT = "emperor_flask_report"
+
+
+class _ToErrors:
+    """A display whose every line goes to standard error, and that shows no headings."""
+
+    def __init__(self, display: Any) -> None:
+        self._real = display
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def display(self, msg: str, *args: Any, **options: Any) -> None:
+        self._real.display(msg, *args, **{**options, "stderr": True})
+
+    def banner(self, *args: Any, **options: Any) -> None:
+        """Show nothing."""
+
+
+class CallbackModule(Default):
+    """Prints reports raw."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "emperor.flask.report"
+
+    _display: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._screen: Any = self._display
+        self._only_report = False
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        """Find out who reads: a person or a program."""
+        manager = play.get_variable_manager()
+        given = manager.extra_vars if manager else {}
+        if "emperor_flask_reports" in play.vars and given.get("format") == "json":
+            self._only_report = True
+            self._display = _ToErrors(self._screen)
+            # Errors take a way of their own.
+            self.set_option("display_failed_stderr", True)
+        super().v2_playbook_on_play_start(play)
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        """Print a report, or what the default prints."""
+        report = _facts(result).get(_REPORT)
+        if report is None:
+            if not self._only_report:
+                super().v2_runner_on_ok(result)
+            return
+        if not self._only_report:
+            self._screen.display("")
+        for line in report:
+            self._screen.display(line)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """Print the recap, unless a program reads."""
+        if not self._only_report:
+            super().v2_playbook_on_stats(stats)
+
+
+def _facts(result: Any) -> dict[str, Any]:
+    # Until core 2.19 the attribute had an underscore.
+    found = result.result if hasattr(result, "result") else result._result
+    return found if isinstance(found, dict) else {}
