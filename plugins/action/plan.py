@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
 import os
 import platform
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from pathlib import Path
@@ -22,6 +20,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.digests import secre
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
 from ansible_collections.emperor.flask.plugins.plugin_utils.controller_requirements import requirements_of
 from ansible_collections.emperor.flask.plugins.plugin_utils.rendering import render
+from ansible_collections.emperor.flask.plugins.plugin_utils.runs import this_run
 from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import SourceTree
 
 _AT_ONCE = 8
@@ -72,9 +71,7 @@ class ActionModule(AppAction):
             sent["details"] = {app["name"]: self._details(app, task_vars or {}) for app in chosen}
         result: dict[str, Any] = self._execute_module("emperor.flask.plan", sent, task_vars=task_vars)
         holders = result.pop("holders", {})
-        # The process that runs the playbook; this one is a worker of it.
-        run = f"{os.getppid()}-{platform.node()}-{uuid.uuid4().hex[:8]}"
-        result["lock"] = {"run": run, "who": f"{getpass.getuser()}@{platform.node()}"}
+        result["lock"] = this_run()
         result["abandoned"] = {name: holder["run"] for name, holder in holders.items() if is_over(holder["run"])}
         # Ansible shows the difference of a task that changes something, which this one does in check mode alone.
         # Where something is missing for the comparison, the role installs it and compares again.

@@ -16,7 +16,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLay
 # Of a history that grows for ever, the end is enough: some hundred entries.
 _TAIL = 1 << 16
 
-ACTIVATED, ROLLED_BACK, FAILED = "activated", "rolled back", "failed"
+ACTIVATED, ROLLED_BACK, FAILED, REMOVED = "activated", "rolled back", "failed", "removed"
 
 
 def now() -> str:

@@ -18,6 +18,9 @@ CACHE = Path("/var/cache/flask-emperor")
 VASSALS = Path("/etc/flask-emperor/vassals")
 SOCKETS = Path("/run/flask-emperor/sockets")
 EMPEROR_STATS = Path("/run/flask-emperor/control/emperor.stats")
+# nginx reads *.conf of the first folder; the site of an app includes its file in the second, if there is one.
+SITES = Path("/etc/nginx/flask-apps")
+MAINTENANCE = Path("/etc/nginx/flask-maintenance")
 WEB_GROUP = "www-data"
 
 APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,22}")
@@ -83,6 +86,15 @@ class AppLayout:
     def history(self) -> Path:
         return self.root / "history.jsonl"
 
+    @property
+    def site(self) -> Path:
+        return SITES / f"{self.name}.conf"
+
+    @property
+    def maintenance(self) -> tuple[Path, Path]:
+        """Return nginx's files of a closed app: who is let in, and the page; no app has a dot in its name."""
+        return SITES / f"{self.name}.maintenance.conf", MAINTENANCE / f"{self.name}.conf"
+
     def release(self, release_id: str) -> Path:
         return self.releases / release_id
 
@@ -146,6 +158,14 @@ def apps_on_host() -> list[str]:
     if not APPS_ROOT.is_dir():
         return []
     return sorted(entry.name for entry in APPS_ROOT.iterdir() if (entry / "current").is_symlink())
+
+
+def apps_with_history() -> list[str]:
+    """Return the names of all apps that a history is kept of, removed ones too."""
+    if not APPS_ROOT.is_dir():
+        return []
+    folders = (entry for entry in APPS_ROOT.iterdir() if APP_NAME.fullmatch(entry.name))
+    return sorted(entry.name for entry in folders if (entry / "history.jsonl").is_file())
 
 
 def _names_of(app: str, directory: Path, suffix: str) -> list[str]:

@@ -266,6 +266,17 @@ def _drift(layout: AppLayout, description: Mapping[str, Any], wanted: str, built
     return found
 
 
+def drift_of_served(layout: AppLayout) -> list[str]:
+    """Return what differs from how the served release was left, in words."""
+    served = served_release(layout)
+    if served is None:
+        return []
+    description = _description(manifest_of(layout, served))
+    if description is None:
+        return [f"release {served} has no readable {MANIFEST}"]
+    return _drift(layout, description, served, is_built(layout, served))
+
+
 def leftovers(layout: AppLayout, *wanted: str | None) -> list[str]:
     """Return the vassals of exactly this app that are neither wanted nor kept warm."""
     kept = {*wanted, *warm.kept(layout.name)}

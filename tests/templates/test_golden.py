@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.emperor.flask.plugins.plugin_utils import maintenance
 from ansible_collections.emperor.flask.tests.support.apps import RELEASE, complete, full, minimal
 from ansible_collections.emperor.flask.tests.support.parsing import read_ini, read_nginx
 from ansible_collections.emperor.flask.tests.support.rendering import ROLES, render, site, vassal
@@ -28,6 +29,17 @@ def nginx(template: str, ipv6: bool = True, **variables: object) -> Callable[[],
 def uwsgi(template: str, somaxconn: int = 4096, **variables: object) -> Callable[[], str]:
     given = {"__uwsgi_somaxconn": {"content": base64.b64encode(b"%d\n" % somaxconn).decode()}, **variables}
     return lambda: render("uwsgi", template, given)
+
+
+def closed(which: int, **options: str) -> tuple[str, Callable[[], str]]:
+    typed = {
+        "health_path": "/healthz?full=1",
+        "allow": "192.0.2.0/24,2001:db8::1",
+        "text": "Back at <noon>.",
+        **options,
+    }
+    file = maintenance.files("shop", "on", **typed)[which]
+    return file["template"], lambda: render("flask_app", file["template"], file["vars"])
 
 
 BUSY: dict[str, Any] = {
@@ -70,6 +82,9 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
     "uwsgi/flask-emperor.tmpfiles": ("flask-emperor.tmpfiles.j2", uwsgi("flask-emperor.tmpfiles.j2")),
     "flask_app/site-minimal.conf": ("site.conf.j2", lambda: site(complete(minimal()))),
     "flask_app/site-full.conf": ("site.conf.j2", lambda: site(complete(full()))),
+    "flask_app/maintenance-page.conf": closed(1),
+    "flask_app/maintenance-visitors.conf": closed(0),
+    "flask_app/maintenance-visitors-all.conf": closed(0, health_path="/", allow=""),
     "flask_app/vassal-minimal.ini": ("vassal.ini.j2", lambda: vassal(complete(minimal()))),
     "flask_app/vassal-full.ini": ("vassal.ini.j2", lambda: vassal(complete(full()))),
 }

@@ -43,6 +43,8 @@ def host(short_tmp: Path, monkeypatch: pytest.MonkeyPatch, accounts: Accounts) -
     monkeypatch.setattr(layout, "VASSALS", made.vassals)
     monkeypatch.setattr(layout, "SOCKETS", made.sockets)
     monkeypatch.setattr(layout, "EMPEROR_STATS", made.stats)
+    monkeypatch.setattr(layout, "SITES", short_tmp / "sites")
+    monkeypatch.setattr(layout, "MAINTENANCE", short_tmp / "maintenance")
     monkeypatch.setattr(locks, "LOCKS", made.locks)
     monkeypatch.setattr(warm, "MARKS", made.warm)
     return made

@@ -1,0 +1,193 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""What an operator wants to know of an app at a glance. Looks only: nothing is changed, and no sleeping app woken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.emperor.flask.plugins.module_utils import emperor, history, uwsgi_client, warm
+from ansible_collections.emperor.flask.plugins.module_utils.health import Expectation
+from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.plan import drift_of_served, manifest_of, previous_good
+from ansible_collections.emperor.flask.plugins.module_utils.releases import ROLLED_BACK, served_release
+
+_STATUS = re.compile(r"answered (\d{3})\b")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of the host: its parent, and its resident memory in bytes."""
+
+    parent: int
+    rss: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a vassal's own statistics tell."""
+
+    processes: int
+    threads: int
+    busy: int
+    requests: int
+
+
+def processes(root: Path = Path("/proc")) -> dict[int, Process]:
+    """Return all processes; uWSGI's own report of memory would cost each request."""
+    found = {}
+    for folder in root.glob("[0-9]*"):
+        try:
+            # After the name, which stands in brackets and may hold anything.
+            fields = (folder / "stat").read_text(encoding="latin-1").rpartition(")")[2].split()
+            status = (folder / "status").read_text(encoding="latin-1")
+        except OSError:
+            continue  # ended since
+        match = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
+        found[int(folder.name)] = Process(int(fields[1]), int(match[1]) * 1024 if match else 0)
+    return found
+
+
+def runs(pid: int, root: Path = Path("/proc")) -> bool:
+    """Tell whether a process is at work now; one that has ended may still be in the emperor's books."""
+    try:
+        state = (root / str(pid) / "stat").read_text(encoding="latin-1").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state not in ("Z", "X")
+
+
+def memory(found: Mapping[int, Process], master: int) -> int | None:
+    """Return the bytes of a process and of all below it."""
+    if master not in found:
+        return None
+    below = [pid for pid, process in found.items() if process.parent == master and pid != master]
+    return found[master].rss + sum(memory(found, pid) or 0 for pid in below)
+
+
+def work(stats: Any) -> Work | None:
+    """Read the statistics of a vassal, which are the app's to forge: numbers, or nothing."""
+    try:
+        workers = [worker for worker in stats["workers"] if worker["id"] > 0]
+        cores = [core for worker in workers for core in worker.get("cores", [])]
+        return Work(
+            processes=len(workers),
+            threads=len(cores) // len(workers) or 1,
+            busy=sum(1 for core in cores if core.get("in_request")),
+            requests=sum(int(worker["requests"]) for worker in workers),
+        )
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+        return None
+
+
+def activated(entries: Iterable[Mapping[str, Any]], release: str) -> str | None:
+    """Return when a release went live last."""
+    live = (history.ACTIVATED, history.ROLLED_BACK)
+    times = [entry.get("time") for entry in entries if entry.get("release") == release and entry.get("result") in live]
+    return str(times[-1]) if times and times[-1] else None
+
+
+def age(time: str | None, now: datetime) -> int | None:
+    """Return the seconds since the time of an entry."""
+    try:
+        return int((now - datetime.fromisoformat(str(time))).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def in_short(cause: str) -> str:
+    """Return what is wrong with an answer in a word or two."""
+    if not cause:
+        return "ok"
+    match = _STATUS.match(cause)
+    if match:
+        return "no text" if "does not contain" in cause else match[1]
+    if "timed out" in cause:
+        return "timeout"
+    return "other" if cause.startswith("answered by") else "down"
+
+
+def ask(layout: AppLayout, release: str, description: Mapping[str, Any], timeout: float) -> str:
+    """Send one request, as the check of a release does; return what is wrong with the answer."""
+    health = description["health"]
+    wanted = Expectation(release, health.get("status") or (), health.get("text") or "")
+    socket_path = str(layout.release(release) / emperor.SERVING)
+    try:
+        answer = uwsgi_client.get(health["path"], description["domains"][0], socket_path, "http", timeout)
+    except (OSError, ValueError) as error:
+        return f"no answer ({error})"
+    return wanted.flaw(answer)
+
+
+def look_at(name: str, stats: Mapping[str, Any] | None, found: Mapping[int, Process], timeout: float) -> dict[str, Any]:
+    """Return the status of one app; `stats` are the emperor's, or None if there is no emperor."""
+    layout = AppLayout(name)
+    served = served_release(layout)
+    page = layout.maintenance[1]
+    status: dict[str, Any] = {
+        "name": name,
+        "release": served,
+        "site": layout.site.is_file(),
+        "site_can_close": _includes(layout.site, f"flask-maintenance/{name}.con[f]"),
+        "maintenance": _time_of(page),
+    }
+    if served is None:
+        return status
+    manifest = manifest_of(layout, served)
+    description = manifest.get("description") or {}
+    entries = history.read(layout)
+    since = activated(entries, served)
+    vassal = emperor.serving_vassal(layout.release(served))
+    entry = next((item for item in (stats or {}).get("vassals", []) if item["id"] == f"{vassal}.ini"), None)
+    pid = int(entry["pid"]) if entry else 0
+    asleep = bool(description.get("idle")) and entry is not None and not (pid > 0 and runs(pid))
+    at_work = None if asleep or pid <= 0 else work(_stats(layout, served))
+    cause = ""
+    if not asleep:
+        cause = ask(layout, served, description, timeout) if description else "the release does not say what it is"
+    workers = description.get("workers", {})
+    return {
+        **status,
+        "revision": str(manifest.get("revision", "")),
+        "activated": since,
+        "age": age(since, datetime.now(timezone.utc)),
+        "processes": at_work.processes if at_work else workers.get("processes"),
+        "threads": at_work.threads if at_work else workers.get("threads"),
+        "busy": at_work.busy if at_work else None,
+        "requests": at_work.requests if at_work else None,
+        "rss": memory(found, pid) if pid > 0 else None,
+        "restarts": int(entry["respawns"]) if entry else None,
+        "health": "asleep" if asleep else in_short(cause),
+        "health_cause": cause,
+        "health_path": description.get("health", {}).get("path"),
+        "drift": [*drift_of_served(layout), *([] if layout.site.is_file() else ["nginx has no site of the app"])],
+        "previous": previous_good(layout, served),
+        "warm": {name: int(left) for name, left in warm.kept(layout.name).items()},
+        "rolled_back": sorted(path.parent.name for path in layout.releases.glob(f"*/{ROLLED_BACK}")),
+    }
+
+
+def _stats(layout: AppLayout, release: str) -> Any:
+    try:
+        return emperor.read_stats(layout.stats(release), timeout=2.0)
+    except (OSError, ValueError):
+        return None
+
+
+def _includes(site: Path, text: str) -> bool:
+    try:
+        return f"include {text};" in site.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+
+
+def _time_of(path: Path) -> str | None:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).isoformat(timespec="seconds")
+    except FileNotFoundError:
+        return None

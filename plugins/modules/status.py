@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""Tells how the apps of a host are."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.emperor.flask.plugins.module_utils import emperor
+from ansible_collections.emperor.flask.plugins.module_utils.layout import APP_NAME, apps_on_host
+from ansible_collections.emperor.flask.plugins.module_utils.status import look_at, processes
+
+DOCUMENTATION = r"""
+module: status
+short_description: Tell how the apps of a host are
+description:
+  - One call for all apps of a host. It changes nothing and does not wake an app that sleeps.
+  - Sends one request to each app that is awake, over the socket that nginx uses.
+attributes:
+  check_mode:
+    description: Does the same; nothing is changed.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: none
+author: The emperor.flask maintainers
+version_added: 0.2.0
+
+options:
+  listed:
+    description: Names of the apps that the inventory lists for the host.
+    type: list
+    elements: str
+    default: []
+  only:
+    description: Name of the one app to look at; empty for all.
+    type: str
+    default: ""
+  timeout:
+    description: Seconds that an app has to answer.
+    type: float
+    default: 3.0
+"""
+
+EXAMPLES = r"""
+- name: Look at the apps
+  emperor.flask.status:
+    listed: "{{ flask_apps | map(attribute='name') }}"
+  register: __flask_app_seen
+"""
+
+RETURN = r"""
+apps:
+  description: The apps that the inventory lists, and those that the host has besides.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name: {description: Name of the app., type: str}
+    listed: {description: Whether the inventory lists it., type: bool}
+    release: {description: Id of the release that gets the traffic; none before the first deploy., type: str}
+    revision: {description: Commit id of the source or digest of its files., type: str}
+    activated: {description: "When it went live, UTC.", type: str}
+    age: {description: Seconds since then., type: int}
+    processes: {description: Worker processes., type: int}
+    threads: {description: Threads of each., type: int}
+    busy: {description: Requests that are worked on; none if no process runs., type: int}
+    requests: {description: Requests since the start., type: int}
+    rss: {description: "Bytes of memory, the processes of the vassal added up.", type: int}
+    restarts: {description: How often the emperor has started it again., type: int}
+    health: {description: "C(ok), C(asleep), the status, C(timeout), C(down), or what else is wrong.", type: str}
+    health_cause: {description: The same in a sentence., type: str}
+    health_path: {description: Path of the request., type: str}
+    drift: {description: What differs from how the release was left., type: list, elements: str}
+    site: {description: Whether nginx has a site of it., type: bool}
+    site_can_close: {description: Whether the site takes the file that closes the app., type: bool}
+    previous: {description: Release that a rollback would bring back., type: str}
+    warm: {description: "Vassals that are kept for a rollback, with the seconds that each has left.", type: dict}
+    rolled_back: {description: Releases that were rolled back from., type: list, elements: str}
+    maintenance: {description: "Since when it is closed, UTC; none if it is open.", type: str}
+known:
+  description: Names of all apps that the inventory lists or the host has.
+  returned: success
+  type: list
+  elements: str
+emperor:
+  description: Why the emperor does not answer, or an empty text.
+  returned: success
+  type: str
+"""
+
+# Each may take its whole time to answer.
+_AT_ONCE = 8
+
+
+def main() -> None:
+    """Look at all apps, some at once."""
+    module = AnsibleModule(
+        argument_spec={
+            "listed": {"type": "list", "elements": "str", "default": []},
+            "only": {"type": "str", "default": ""},
+            "timeout": {"type": "float", "default": 3.0},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    known = sorted({*params["listed"], *(name for name in apps_on_host() if APP_NAME.fullmatch(name))})
+    chosen = [name for name in known if params["only"] in ("", name)]
+    try:
+        stats, down = emperor.scan(), ""
+    except emperor.EmperorError as error:
+        stats, down = None, str(error)
+    found = processes()
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        apps = list(pool.map(lambda name: look_at(name, stats, found, params["timeout"]), chosen))
+    module.exit_json(
+        changed=False,
+        apps=[{**app, "listed": app["name"] in params["listed"]} for app in apps],
+        known=known,
+        emperor=down if known else "",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""What an app is doing, from sources of which some are the app's to forge."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.emperor.flask.plugins.module_utils import status
+from ansible_collections.emperor.flask.plugins.module_utils.status import Process, Work
+
+NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
+
+
+def worker(number: int, *in_request: int, requests: Any = 5) -> dict[str, Any]:
+    return {"id": number, "requests": requests, "cores": [{"in_request": busy} for busy in in_request]}
+
+
+def test_work_is_added_up() -> None:
+    stats = {"workers": [worker(1, 0, 1), worker(2, 0, 0, requests=7)]}
+    assert status.work(stats) == Work(processes=2, threads=2, busy=1, requests=12)
+
+
+@pytest.mark.parametrize(
+    "stats",
+    [None, [], {}, {"workers": []}, {"workers": [1]}, {"workers": [{"id": "x"}]},
+     {"workers": [worker(1, requests="many")]},
+     {"workers": [worker(1, requests=float("inf"))]}, {"workers": [{"id": 1, "requests": 1, "cores": 3}]}],
+)  # fmt: skip
+def test_forged_statistics_are_none(stats: Any) -> None:
+    assert status.work(stats) is None
+
+
+def test_memory_is_that_of_the_whole_vassal() -> None:
+    found = {10: Process(1, 5), 11: Process(10, 7), 12: Process(11, 11), 20: Process(1, 100)}
+    assert status.memory(found, 10) == 23
+    assert status.memory(found, 99) is None
+
+
+def test_a_name_in_a_process_table_may_hold_anything(tmp_path: Path) -> None:
+    (tmp_path / "42").mkdir()
+    (tmp_path / "42/stat").write_text("42 (a) S 1 (b) S 7 42 0")
+    (tmp_path / "42/status").write_text("Name:\tx\nVmRSS:\t    12 kB\n")
+    (tmp_path / "43").mkdir()
+    assert status.processes(tmp_path) == {42: Process(7, 12 * 1024)}
+
+
+@pytest.mark.parametrize(("state", "alive"), [("S", True), ("R", True), ("Z", False), ("X", False)])
+def test_a_process_that_has_ended_is_not_at_work(tmp_path: Path, state: str, alive: bool) -> None:
+    (tmp_path / "42").mkdir()
+    (tmp_path / "42/stat").write_text(f"42 (uwsgi (x)) {state} 7")
+    assert status.runs(42, tmp_path) == alive
+    assert not status.runs(43, tmp_path)
+
+
+def test_the_age_counts_from_the_last_switch_to_the_release() -> None:
+    entries = [
+        {"release": "a", "result": "activated", "time": "2026-11-20T12:00:00+00:00"},
+        {"release": "b", "result": "activated", "time": "2026-11-21T10:00:00+00:00"},
+        {"release": "a", "result": "rolled back", "time": "2026-11-21T11:00:00+00:00"},
+        {"release": "a", "result": "failed", "time": "2026-11-21T11:30:00+00:00"},
+    ]
+    time = status.activated(entries, "a")
+    assert time == "2026-11-21T11:00:00+00:00"
+    assert status.age(time, NOW) == 3600
+    assert (status.activated(entries, "c"), status.age(None, NOW), status.age("yesterday", NOW)) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("cause", "shown"),
+    [
+        ("", "ok"),
+        ("answered 500, expected 200 to 399", "500"),
+        ("answered 200, but the answer does not contain 'x'", "no text"),
+        ("answered by release unknown", "other"),
+        ("no answer (timed out)", "timeout"),
+        ("no answer ([Errno 111] Connection refused)", "down"),
+    ],
+)
+def test_an_illness_is_told_in_a_word(cause: str, shown: str) -> None:
+    assert status.in_short(cause) == shown

@@ -1,0 +1,62 @@
+"""The modules that only look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.emperor.flask.plugins.module_utils import history as entries
+from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+from ansible_collections.emperor.flask.plugins.modules import history, remove, run, status
+from ansible_collections.emperor.flask.tests.support.hosts import App, Host
+from ansible_collections.emperor.flask.tests.support.modules import run_module
+
+LOCK = {"run": "1-controller-0", "who": "ada@controller"}
+
+
+def test_an_app_that_was_never_deployed_is_shown_as_such(host: Host) -> None:
+    found = run_module(status, listed=["shop"])
+    assert (found["known"], found["changed"]) == (["shop"], False)
+    assert (found["apps"][0]["release"], found["apps"][0]["listed"]) == (None, True)
+    assert "the emperor does not run" in found["emperor"]
+
+
+def test_one_app_of_several_is_looked_at(host: Host) -> None:
+    found = run_module(status, listed=["shop", "blog"], only="blog")
+    assert [app["name"] for app in found["apps"]] == ["blog"]
+    assert found["known"] == ["blog", "shop"]
+
+
+def test_the_last_entries_of_each_app_are_told_in_the_order_of_time(host: Host) -> None:
+    for name in ("shop", "blog"):
+        (host.apps / name).mkdir()
+        for hour in (1, 2, 3):
+            entries.record(AppLayout(name), {"time": f"2026-11-21T0{hour}:00:00+00:00", "release": f"{name}{hour}"})
+    found = run_module(history, lines=2)["entries"]
+    assert [entry["release"] for entry in found] == ["blog2", "shop2", "blog3", "shop3"]
+    assert {entry["app"] for entry in run_module(history, only="shop", listed=["shop"])["entries"]} == {"shop"}
+
+
+def test_no_command_and_no_release_are_told(host: Host) -> None:
+    assert "run what? Add -e command=" in run_module(run, name="shop", command=" ", listed=["shop"])["msg"]
+    found = run_module(run, name="shop", command="id", listed=["shop"])
+    assert (found["failure"], found["changed"]) == ("app shop has no release here; deploy it first", False)
+    assert run_module(run, name="shop", command="id")["failure"] == ""
+
+
+def test_check_mode_runs_nothing(shop: App, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_arguments: Any, **_options: Any) -> None:
+        raise AssertionError("it was run")
+
+    monkeypatch.setattr(run, "run_as", never)
+    shop.layout.current.symlink_to("releases/0123456789ab")
+    found = run_module(run, check=True, name="shop", command="touch x")
+    assert found["text"] == "as app-shop, in release 0123456789ab, this would run: touch x"
+
+
+@pytest.mark.parametrize("name", ["", "../etc", "web*", "Web"])
+def test_what_is_no_name_is_not_removed(host: Host, name: str) -> None:
+    found = run_module(remove, check=True, name=name, lock=LOCK)
+    assert found["failed"]
+    assert f"'{name}' is no name" in found["msg"]
