@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
 
 DOCUMENTATION = r"""
@@ -15,7 +16,9 @@ short_description: Ansible's own output, with reports as they are
 version_added: 0.2.0
 author: The emperor.flask maintainers
 description:
-  - Prints the result of M(emperor.flask.report) line by line, and all else as P(ansible.builtin.default#callback) does.
+  - Prints the result of M(emperor.flask.report) line by line, a failed step of a release in one line and the report
+    of the failure as it is, and all else as P(ansible.builtin.default#callback) does. With C(-v) failures are printed
+    as there, too.
   - In a play that sets C(emperor_flask_reports), C(-e format=json) leaves standard output to the report; failures go
     to standard error.
 extends_documentation_fragment:
@@ -81,10 +84,29 @@ class CallbackModule(Default):
         for line in report:
             self._screen.display(line)
 
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        """Print a failed step in one line, since a report follows, and that report as it is."""
+        task, facts = _task(result), _facts(result)
+        if self._display.verbosity or self._only_report or ignore_errors:
+            super().v2_runner_on_failed(result, ignore_errors)
+        elif "remedy" in facts:
+            if self._last_task_banner != task._uuid:
+                self._print_task_banner(task)
+            self._screen.display(f"failed: [{self.host_label(result)}]: {facts['msg']}", color=constants.COLOR_ERROR)
+        elif task.action == "ansible.builtin.fail":
+            self._screen.display(f"\nfailed: [{self.host_label(result)}]", color=constants.COLOR_ERROR)
+            self._screen.display(str(facts.get("msg")), color=constants.COLOR_ERROR)
+        else:
+            super().v2_runner_on_failed(result, ignore_errors)
+
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Print the recap, unless a program reads."""
         if not self._only_report:
             super().v2_playbook_on_stats(stats)
+
+
+def _task(result: Any) -> Any:
+    return result.task if hasattr(result, "task") else result._task
 
 
 def _facts(result: Any) -> dict[str, Any]:

@@ -95,3 +95,23 @@ def test_an_app_that_nobody_knows_is_an_error(run: Run, playbook: Path) -> None:
 
 def test_a_format_that_there_is_not_is_an_error(run: Run, playbook: Path) -> None:
     assert "format 'xml' is neither table nor json" in played(run, playbook, "-e", "format=xml", **OURS).said
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> Path:
+    """Write a play that ends with a report of several lines, as a release that failed does."""
+    tasks = [{"ansible.builtin.fail": {"msg": "app shop: no luck\n  'KeyError': x\nWhat to do: mend it"}}]
+    path = tmp_path / "play.yml"
+    path.write_text(yaml.safe_dump([{"hosts": "all", "connection": "local", "gather_facts": False, "tasks": tasks}]))
+    return path
+
+
+def test_the_report_of_a_failure_is_printed_once_and_as_it_is(run: Run, failing: Path) -> None:
+    done = played(run, failing, **OURS)
+    assert done.code == 2
+    assert done.said.count("app shop: no luck") == 1
+    assert "\nfailed: [a]\napp shop: no luck\n  'KeyError': x\nWhat to do: mend it\n" in done.said
+
+
+def test_more_is_printed_when_it_is_asked_for(run: Run, failing: Path) -> None:
+    assert "fatal: [a]" in played(run, failing, "-v", **OURS).said
