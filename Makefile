@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help site test lint unit build molecule installed down clean tools hosts lock
+.PHONY: help site test lint unit build molecule load installed down clean tools hosts lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ build: tools ## build the collection, use it outside this clone
 
 molecule: hosts ## the tests on container hosts
 	@python tools/check.py molecule
+
+load: hosts ## deploys under load, and with faults
+	@python tools/check.py load
 
 installed: hosts ## the same on one host, with the built collection
 	@python tools/check.py installed

@@ -129,9 +129,23 @@ def unit(runner: Runner) -> None:
     runner.run_all(["pytest"], ["env", "-C", "app", "pytest", "-q"])
 
 
+# Scenarios that take long and mostly wait: in a lane of their own.
+UNDER_LOAD = ("release", "faults")
+
+
 def molecule(runner: Runner) -> None:
-    """every scenario on container hosts, see EMPEROR_FLASK_HOSTS"""
-    runner.run(*molecule_command("test", "--all"))
+    """the scenarios on container hosts, see EMPEROR_FLASK_HOSTS"""
+    found = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
+    run_scenarios(runner, [name for name in found if name not in UNDER_LOAD])
+
+
+def load(runner: Runner) -> None:
+    """the scenarios under load and with faults, see EMPEROR_FLASK_HOSTS"""
+    run_scenarios(runner, UNDER_LOAD)
+
+
+def run_scenarios(runner: Runner, names: Sequence[str]) -> None:
+    runner.run_all(*(molecule_command("test", "--scenario-name", name) for name in names))
 
 
 def molecule_command(*arguments: str) -> list[str]:
@@ -241,6 +255,8 @@ PARTS = {
         Part(lint, "here"),
         Part(unit, "here"),
         Part(build, "here"),
+        # After the quick ones: by then the other lane has made the images.
+        Part(load, "here"),
         Part(molecule, "hosts"),
         Part(installed, "hosts"),
     )
@@ -286,6 +302,8 @@ class Suite:
                 if result.error:
                     say(f"{part.name} FAILED after {result.seconds} s; the end of its log:")
                     print(tail(result.log), flush=True)
+                else:
+                    print("".join(f"{line}\n" for line in figures(result.log)), end="", flush=True)
                 say(f"{part.name} {'FAILED' if result.error else 'ok'}, {result.seconds} s")
 
     def run(self, parts: Sequence[Part]) -> list[Result]:
@@ -322,6 +340,17 @@ def say(text: str) -> None:
 def tail(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     return "\n".join(f"  | {line}" for line in lines[-TAIL:])
+
+
+def figures(log: Path) -> list[str]:
+    """What a test has measured on a host: the sections of its output that bear the name of one."""
+    found, within = [], False
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        if re.match(r"=+ .* =+$|=+$", line):
+            within = re.match(r"=+ emperor-flask-", line) is not None
+        if within:
+            found.append(line)
+    return found
 
 
 def last_line(log: Path) -> str:
