@@ -133,9 +133,12 @@ def dismiss(vassal: str) -> bool:
     with contextlib.suppress(EmperorDownError):  # vassals end with their emperor
         scan()
     # The emperor leaves the socket of a vassal that is gone behind, and so does the vassal its statistics'.
-    for leftover in (socket_of(vassal), *stats_of(vassal)):
+    existed |= socket_of(vassal).is_socket()
+    socket_of(vassal).unlink(missing_ok=True)
+    for leftover in stats_of(vassal):
         existed |= leftover.is_socket()
-        leftover.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # in the app's own folder, where it may make anything of that name
+            leftover.unlink()
     return existed
 
 

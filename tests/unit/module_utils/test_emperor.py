@@ -155,6 +155,16 @@ def test_a_vassal_that_does_not_end_is_reported(host: Host, emperor: FakeEmperor
     assert list(host.sockets.iterdir()) == []
 
 
+def test_what_an_app_makes_in_place_of_its_statistics_holds_nothing_up(
+    host: Host, emperor: FakeEmperor, release: Path
+) -> None:
+    tested.start(VASSAL, release, ME)
+    (folder := tested.stats_of(VASSAL)[0]).mkdir(parents=True)
+    assert tested.dismiss(VASSAL)
+    assert folder.is_dir()
+    assert not tested.socket_of(VASSAL).exists()
+
+
 def test_a_dismissed_vassal_is_not_waited_for(host: Host, emperor: FakeEmperor, release: Path) -> None:
     tested.start(VASSAL, release, ME, timeout=2)
     emperor.grace = -1
