@@ -13,8 +13,10 @@ from typing import Any
 
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 
-# Of a history that grows for ever, the end is enough: some hundred entries.
+# Of a history that grows for ever, the end is enough as a rule: some hundred entries.
 _TAIL = 1 << 16
+# What an app says may be the reason of a failure, at any length.
+_LONGEST_REASON = 500
 
 ACTIVATED, ROLLED_BACK, FAILED, REMOVED = "activated", "rolled back", "failed", "removed"
 
@@ -26,7 +28,8 @@ def now() -> str:
 
 def record(layout: AppLayout, entry: Mapping[str, Any]) -> None:
     """Append a line; one write, so that lines never mix. Raises OSError."""
-    line = (json.dumps({"time": now(), **entry}) + "\n").encode("ascii")
+    why = {"why": str(entry["why"])[:_LONGEST_REASON]} if "why" in entry else {}
+    line = (json.dumps({"time": now(), **entry, **why}) + "\n").encode("ascii")
     handle = os.open(layout.history, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         size = os.fstat(handle).st_size
@@ -62,7 +65,9 @@ def read(layout: AppLayout, size: int = -1) -> list[dict[str, Any]]:
 
 def last_live(layout: AppLayout) -> str | None:
     """Return the release that was activated last, as far as anybody wrote it down."""
-    return next(iter(went_live(read(layout, _TAIL))), None)
+    # At its end may be failures alone.
+    found = went_live(read(layout, _TAIL)) or went_live(read(layout))
+    return next(iter(found), None)
 
 
 def went_live(entries: list[dict[str, Any]]) -> list[str]:

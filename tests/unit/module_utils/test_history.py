@@ -95,3 +95,13 @@ def test_what_went_live_comes_latest_first_and_each_once() -> None:
         {"release": "d"},
     ]
     assert history.went_live(entries) == ["a", "b"]
+
+
+def test_failures_alone_at_its_end_do_not_hide_what_serves(layout: AppLayout) -> None:
+    """Else a way back would take the last switch for an interrupted one, and stay."""
+    history.record(layout, entry("a"))
+    for _ in range(200):
+        history.record(layout, {**entry("b", history.FAILED), "why": "x" * 5000})
+    assert layout.history.stat().st_size > history._TAIL
+    assert history.last_live(layout) == "a"
+    assert len(history.read(layout)[-1]["why"]) == 500
