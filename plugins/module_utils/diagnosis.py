@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _IMPORT_BEGINS = "*** Operational MODE: "
@@ -55,6 +55,8 @@ _REMEDIES = (
         "make room: df -h /srv/apps; a smaller keep_releases leaves fewer old releases",
     ),
 )
+# What a person reads of an app's words; an app may write lines of any length.
+_MOST_LINES, _LONGEST = 60, 400
 # That it failed; what the app wrote says why.
 _VAGUE = re.compile(r"answered (5\d\d|by release unknown)")
 
@@ -77,6 +79,20 @@ def remedy(cause: str, log: str, view: Mapping[str, Any] | None = None) -> str:
     if view is not None and not view:
         return "the emperor has given it up; look at: journalctl -u flask-emperor"
     return "the lines above are all there is; look at the app's own log"
+
+
+def readable(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return the end of a text as a terminal may show it: no secret, and no control character that moves or hides."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        # Before a line is cut, which could leave half a secret.
+        text = text.replace(secret, "********")
+    return "\n".join(_visible(line) for line in text.split("\n")[-_MOST_LINES:])
+
+
+def _visible(line: str) -> str:
+    cut = line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    signs = (sign if sign.isprintable() or sign == "\t" else sign.encode("unicode_escape").decode() for sign in cut)
+    return "".join(signs)
 
 
 def own_words(log: str) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
+from ansible_collections.emperor.flask.plugins.module_utils.changes import clean
 from ansible_collections.emperor.flask.plugins.module_utils.git_addresses import ssh_server
 from ansible_collections.emperor.flask.plugins.module_utils.ssh_access import HOST_ACCESS, SshAccess
 
@@ -203,7 +204,8 @@ def explain(address: str, message: str, ssh: SshAccess) -> str:
     # git ends with advice of several lines; what happened stands before it.
     telling = [line for line in lines if line.startswith(("ssh:", "fatal:", "ERROR:", "remote: ", "kex_"))]
     vague = "fatal: Could not read from remote repository"
-    return next((line for line in telling if not line.startswith(vague)), None) or _last_line(message)
+    # The server has written it.
+    return clean(next((line for line in telling if not line.startswith(vague)), None) or _last_line(message))
 
 
 def verify_checksum(archive: Path, checksum: str) -> None:

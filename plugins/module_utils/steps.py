@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -13,7 +14,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.emperor.flask.plugins.module_utils import diagnosis, locks
 from ansible_collections.emperor.flask.plugins.module_utils.emperor import EmperorError
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
-from ansible_collections.emperor.flask.plugins.module_utils.releases import ReleaseError
+from ansible_collections.emperor.flask.plugins.module_utils.releases import ReleaseError, read_manifest
 
 # See the documentation fragment of the same name.
 ARGUMENTS: dict[str, Any] = {
@@ -21,6 +22,10 @@ ARGUMENTS: dict[str, Any] = {
     "lock": {"type": "dict", "required": True},
 }
 RELEASE_ARGUMENTS: dict[str, Any] = {**ARGUMENTS, "release": {"type": "str", "required": True}}
+
+
+# A shorter value is no secret; blotted out, it would take words that a person needs along.
+_SHORTEST_SECRET = 8
 
 
 class StepError(Exception):
@@ -33,12 +38,29 @@ class StepError(Exception):
         self.view = view
 
 
+def hide_secrets(module: AnsibleModule, release: Path) -> None:
+    """Let what an app writes be told without the values of its release's secrets."""
+    with contextlib.suppress(OSError, ValueError):
+        description = read_manifest(release).get("description") or {}
+        for name in description.get("secret_names") or ():
+            value = (release / "env" / name).read_text(encoding="utf-8")
+            found = (value, *value.splitlines())
+            module.no_log_values.update(part for part in found if len(part) >= _SHORTEST_SECRET)
+
+
 @contextlib.contextmanager
 def step(module: AnsibleModule, wait: float = 0.0, abandoned: str = "") -> Iterator[AppLayout]:
     """Do a step under the app's lock, and turn what can go wrong into one clear failure."""
     params = module.params
     layout = AppLayout(params["name"])
     release = f", release {params['release']}" if params.get("release") else ""
+
+    def fail(error: Exception, remedy: str, log: str = "", view: str = "", **more: Any) -> None:
+        # The app has a say in all of it.
+        texts = {"msg": f"app {layout.name}{release}: {error}", "log": log, "view": view, "remedy": remedy}
+        shown = {key: diagnosis.readable(text, module.no_log_values) for key, text in texts.items()}
+        module.fail_json(**shown, **more)
+
     holder = locks.Holder.of(params["lock"])
     # A dry look needs no lock, and may leave no trace.
     lock = contextlib.nullcontext() if module.check_mode else locks.held(layout.name, holder, wait, abandoned)
@@ -46,14 +68,10 @@ def step(module: AnsibleModule, wait: float = 0.0, abandoned: str = "") -> Itera
         with lock:
             yield layout
     except StepError as error:
-        module.fail_json(
-            msg=f"app {layout.name}{release}: {error}", log=error.log, view=error.view, remedy=error.remedy
-        )
+        fail(error, error.remedy, error.log, error.view)
     except locks.LockedError as error:
-        module.fail_json(msg=f"app {layout.name}{release}: {error}", remedy="", log="", view="", locked=True)
+        fail(error, "", locked=True)
     except (EmperorError, ReleaseError, LookupError) as error:
-        remedy = diagnosis.remedy(str(error), "")
-        module.fail_json(msg=f"app {layout.name}{release}: {error}", remedy=remedy, log="", view="")
+        fail(error, diagnosis.remedy(str(error), ""))
     except OSError as error:
-        remedy = diagnosis.of_os_error(error)
-        module.fail_json(msg=f"app {layout.name}{release}: {error}", remedy=remedy, log="", view="")
+        fail(error, diagnosis.of_os_error(error))

@@ -10,7 +10,12 @@ from ansible_collections.emperor.flask.plugins.module_utils import diagnosis
 from ansible_collections.emperor.flask.plugins.module_utils.commands import app_environment, run_as
 from ansible_collections.emperor.flask.plugins.module_utils.files import write_file
 from ansible_collections.emperor.flask.plugins.module_utils.releases import COMMAND_LOG
-from ansible_collections.emperor.flask.plugins.module_utils.steps import RELEASE_ARGUMENTS, StepError, step
+from ansible_collections.emperor.flask.plugins.module_utils.steps import (
+    RELEASE_ARGUMENTS,
+    StepError,
+    hide_secrets,
+    step,
+)
 
 DOCUMENTATION = r"""
 module: release_command
@@ -76,6 +81,7 @@ def main() -> None:
         log = done if result.code == 0 else failed
         write_file(log, result.output.encode("utf-8"), "root", "root", 0o600)
         if result.code != 0:
+            hide_secrets(module, release)
             why = f"ended with {result.code}" if result.code is not None else f"took more than {params['timeout']} s"
             cause = f"the release command {why}; the release was not started. All of its output: {log}"
             raise StepError(cause, diagnosis.remedy("", result.tail), result.tail)

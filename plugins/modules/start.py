@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -13,7 +14,12 @@ from ansible_collections.emperor.flask.plugins.module_utils import diagnosis, em
 from ansible_collections.emperor.flask.plugins.module_utils.files import user_id
 from ansible_collections.emperor.flask.plugins.module_utils.health import Expectation, Verdict, check
 from ansible_collections.emperor.flask.plugins.module_utils.layout import VASSAL_NAME, AppLayout
-from ansible_collections.emperor.flask.plugins.module_utils.steps import RELEASE_ARGUMENTS, StepError, step
+from ansible_collections.emperor.flask.plugins.module_utils.steps import (
+    RELEASE_ARGUMENTS,
+    StepError,
+    hide_secrets,
+    step,
+)
 
 DOCUMENTATION = r"""
 module: start
@@ -102,10 +108,17 @@ def last_words(module: AnsibleModule, user: int | None, since: float, others: se
     chosen = [f"_UID={user}", f"--since=@{int(since)}", "--lines=1000", "--no-pager", "--quiet"]
     out = module.run_command([journal, *chosen, "--output=json", "--output-fields=MESSAGE,_PID"])[1]
     entries = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-    lines = (entry.get("MESSAGE") for entry in entries if int(entry.get("_PID", 0)) not in others)
-    # What is no UTF-8 comes as a list of numbers.
-    texts = (line if isinstance(line, str) else bytes(line or []).decode("utf-8", "replace") for line in lines)
-    return diagnosis.own_words("\n".join(texts))
+    lines = [message(entry.get("MESSAGE")) for entry in entries if int(entry.get("_PID", 0)) not in others]
+    return diagnosis.own_words("\n".join(lines))
+
+
+def message(value: Any) -> str:
+    """Return a message of the journal: a text; numbers, if it is no UTF-8; a list of those, if an app sends several."""
+    if not isinstance(value, list):
+        return str(value or "")
+    if all(isinstance(part, int) for part in value):
+        return bytes(value).decode("utf-8", "replace")
+    return "\n".join(message(part) for part in value)
 
 
 def ask_until_clear(layout: AppLayout, module: AnsibleModule) -> Verdict:
@@ -123,6 +136,7 @@ def ask_until_clear(layout: AppLayout, module: AnsibleModule) -> Verdict:
 def failure(module: AnsibleModule, layout: AppLayout, verdict: Verdict, since: float) -> StepError:
     """Return all that is known about a release that did not pass."""
     params = module.params
+    hide_secrets(module, layout.release(params["release"]))
     try:
         stats = emperor.scan()
         view = diagnosis.view_of(stats, params["vassal"])

@@ -216,3 +216,28 @@ def test_statistics_of_an_older_emperor_lack_parts() -> None:
 )
 def test_errors_of_the_system_have_a_remedy(number: int, advice: str) -> None:
     assert diagnosis.of_os_error(OSError(number, "why", "/srv/apps/x")).startswith(advice)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\tb\nc", "a\tb\nc"),
+        ("\x1b[2Jall fine\r", "\\x1b[2Jall fine\\r"),
+        ("\x9b31m \u202egpj.exe", "\\x9b31m \\u202egpj.exe"),
+        ("ü {{ 1 + 1 }}", "ü {{ 1 + 1 }}"),
+        ("x" * 400, "x" * 400),
+        ("x" * 401, "x" * 399 + "…"),
+    ],
+)
+def test_a_terminal_shows_what_an_app_wrote_and_obeys_none_of_it(text: str, shown: str) -> None:
+    assert diagnosis.readable(text) == shown
+
+
+def test_of_a_flood_the_end_is_read() -> None:
+    assert diagnosis.readable("\n".join(map(str, range(100)))) == "\n".join(map(str, range(40, 100)))
+
+
+def test_no_part_of_a_secret_is_left_where_a_line_is_cut() -> None:
+    text = f"key1 key12 {'x' * 385}key12"
+    assert "key" not in diagnosis.readable(text, ["key1", "", "key12"])
+    assert diagnosis.readable("key1 key12", ["key1", "key12"]) == "******** ********"

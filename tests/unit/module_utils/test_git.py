@@ -223,3 +223,8 @@ def test_a_commit_that_nobody_has_is_named(repository: Repository, tmp_path: Pat
 def test_what_git_cannot_export_is_named(repository: Repository, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"^git cannot export 111111111111: "):
         export_commit(run, "1" * 40, repository.path / ".git", tmp_path / "a.tar")
+
+
+def test_what_a_server_says_cannot_steer_a_terminal() -> None:
+    message = "remote: \x1b[2Jall fine\nfatal: Could not read from remote repository.\n"
+    assert explain("https://a.test/a.git", message, HOST_ACCESS) == "remote: ?[2Jall fine"

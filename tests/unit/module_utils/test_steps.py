@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +13,15 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import locks
 from ansible_collections.emperor.flask.plugins.module_utils.emperor import EmperorDownError, EmperorError
-from ansible_collections.emperor.flask.plugins.module_utils.releases import ReleaseError
-from ansible_collections.emperor.flask.plugins.module_utils.steps import ARGUMENTS, RELEASE_ARGUMENTS, StepError, step
-from ansible_collections.emperor.flask.tests.support.hosts import ID, LOCK, OTHER, Host
+from ansible_collections.emperor.flask.plugins.module_utils.releases import MANIFEST, ReleaseError
+from ansible_collections.emperor.flask.plugins.module_utils.steps import (
+    ARGUMENTS,
+    RELEASE_ARGUMENTS,
+    StepError,
+    hide_secrets,
+    step,
+)
+from ansible_collections.emperor.flask.tests.support.hosts import ID, LOCK, OTHER, App, Host
 from ansible_collections.emperor.flask.tests.support.modules import run_module
 
 
@@ -131,3 +138,39 @@ def test_check_mode_takes_no_lock_and_leaves_no_trace(host: Host) -> None:
 def test_check_mode_waits_for_nobody() -> None:
     with locks.held("shop", locks.Holder.of(OTHER)):
         assert do(check=True)["name"] == "shop"
+
+
+@pytest.mark.usefixtures("host")
+def test_what_the_app_wrote_cannot_steer_a_terminal() -> None:
+    found = fail(StepError("ValueError: \x1b[2J", "", "\x1b]0;x\x07", "\x9b31m"))
+    assert found["msg"].endswith("ValueError: \\x1b[2J")
+    assert (found["log"], found["view"]) == ("\\x1b]0;x\\x07", "\\x9b31m")
+
+
+def test_what_the_app_wrote_is_told_without_its_secrets(shop: App) -> None:
+    release = shop.build(ID)
+    manifest = json.loads((release / MANIFEST).read_text())
+    manifest["description"]["secret_names"] = ["DB_URL", "PEM", "PORT", "GONE"]
+    (release / MANIFEST).write_text(json.dumps(manifest))
+    for name, value in {"DB_URL": "db://u:pw@host", "PEM": "-begin-\nMIIBsecret\n", "PORT": "5432"}.items():
+        (release / "env" / name).write_text(value)
+
+    def main() -> None:
+        module = AnsibleModule(argument_spec=RELEASE_ARGUMENTS, supports_check_mode=True)
+        with step(module) as layout:
+            hide_secrets(module, layout.release(ID))
+            raise StepError("no db://u:pw@host", "mend it", "MIIBsecret\nport 5432 " + "x" * 380 + "db://u:pw@host")
+
+    one: Any = SimpleNamespace(main=main)
+    found = run_module(one, False, name="shop", lock=LOCK, release=ID)
+    assert found["msg"].endswith(": no ********")
+    assert found["log"].startswith("********\nport 5432 ")
+    assert "db:" not in found["log"]
+
+
+def test_a_release_that_cannot_be_read_hides_nothing_and_breaks_nothing(shop: App) -> None:
+    release = shop.build(ID)
+    (release / MANIFEST).write_text("{")
+    module: Any = SimpleNamespace(no_log_values=set())
+    hide_secrets(module, release)
+    assert module.no_log_values == set()
