@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import itertools
 import os
 import pwd
 import subprocess
@@ -112,7 +114,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, 
     real = subprocess.Popen
 
     def popen(command: list[str], **more: Any) -> Any:
-        noted.append((command, more))
+        if command[0] != "systemctl":
+            noted.append((command, more))
         return real(command, **more)
 
     monkeypatch.setattr(subprocess, "Popen", popen)
@@ -126,6 +129,9 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.parent.mkdir()
     program.write_text('#!/bin/sh\nwhile case "$1" in --*) true;; *) false;; esac; do shift; done\nexec "$@"\n')
     program.chmod(0o755)
+    stop = tmp_path / "bin/systemctl"
+    stop.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/stopped\n')
+    stop.chmod(0o755)
     monkeypatch.setattr(commands, "_START_ENVIRONMENT", {"PATH": f"{program.parent}:/usr/bin:/bin"})
     monkeypatch.setattr(commands, "_BOOTED_WITH_SYSTEMD", tmp_path)
     return tmp_path
@@ -173,6 +179,20 @@ def test_a_unit_may_write_where_it_was_told_and_ends_with_its_processes(
     assert (given["NoNewPrivileges"], given["CapabilityBoundingSet"]) == ("yes", "")
     # systemd would replace them.
     assert not {"%", "$"} & set(command[-1])
+
+
+def test_what_a_killed_caller_left_running_ends_first(
+    systemd: Path, started: list[tuple[list[str], dict[str, Any]]]
+) -> None:
+    """The unit outlives the module; a migration must not run twice at once."""
+    for user in ("app-web", "app-web", "app-web2"):
+        run_as(user, ["true"], Path("/"), PATH, 5)
+    patterns = [line.removeprefix("stop ") for line in (systemd / "stopped").read_text().splitlines()]
+    units = [next(w for w in command if w.startswith("--unit=")).removeprefix("--unit=") for command, _ in started]
+    assert len(set(units)) == 3
+    for pattern, unit in itertools.product(patterns, units):
+        same = ("web2" in pattern) == ("web2" in unit)
+        assert fnmatch.fnmatchcase(f"{unit}.service", pattern) == same
 
 
 def test_a_unit_that_its_limit_has_ended_took_too_long(systemd: Path) -> None:
