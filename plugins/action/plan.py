@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import platform
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from pathlib import Path
@@ -20,7 +18,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.digests import secre
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
 from ansible_collections.emperor.flask.plugins.plugin_utils.controller_requirements import requirements_of
 from ansible_collections.emperor.flask.plugins.plugin_utils.rendering import render
-from ansible_collections.emperor.flask.plugins.plugin_utils.runs import this_run
+from ansible_collections.emperor.flask.plugins.plugin_utils.runs import is_over, this_run
 from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import SourceTree
 
 _AT_ONCE = 8
@@ -110,20 +108,6 @@ def is_elsewhere(name: str, variables: dict[str, Any]) -> bool:
     """Tell whether any host of this play lists an app of that name."""
     hosts = (variables["hostvars"][host] for host in variables.get("ansible_play_hosts_all", []))
     return any(app.get("name") == name for host in hosts for app in host.get("flask_apps") or [])
-
-
-def is_over(run: str) -> bool:
-    """Tell whether a run was one of this controller, whose process is gone."""
-    process, _, rest = run.partition("-")
-    if not process.isdigit() or rest.rpartition("-")[0] != platform.node():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return int(process) == os.getppid()
 
 
 def describe(app: dict[str, Any], recipe: str) -> dict[str, Any]:

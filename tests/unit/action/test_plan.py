@@ -15,15 +15,17 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.emperor.flask.plugins.action import plan
 from ansible_collections.emperor.flask.plugins.action.plan import (
     ActionModule,
     accesses,
     choose,
     describe,
     is_elsewhere,
-    is_over,
 )
 from ansible_collections.emperor.flask.plugins.module_utils.digests import release_id
+from ansible_collections.emperor.flask.plugins.plugin_utils import runs
+from ansible_collections.emperor.flask.plugins.plugin_utils.runs import is_over, machine
 from ansible_collections.emperor.flask.tests.support.apps import complete, full, minimal
 
 
@@ -152,7 +154,7 @@ def test_without_a_play_no_app_is_elsewhere() -> None:
     assert not is_elsewhere("shop", {})
 
 
-def run_of(process: int, node: str = platform.node()) -> str:
+def run_of(process: int, node: str = machine()) -> str:
     return f"{process}-{node}-0a1b2c3d"
 
 
@@ -172,7 +174,25 @@ def test_a_run_of_another_controller_may_live() -> None:
     with subprocess.Popen(["true"]) as process:
         pass
     assert not is_over(run_of(process.pid, "elsewhere"))
-    assert not is_over(run_of(process.pid, f"{platform.node()}-2"))
+    assert not is_over(run_of(process.pid, f"{machine()}-2"))
+
+
+def test_a_controller_of_the_same_name_is_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As containers are that a pipeline starts; the numbers of their processes say nothing here."""
+    with subprocess.Popen(["true"]) as process:
+        pass
+    mine = run_of(process.pid, machine())
+    assert is_over(mine)
+    for mark in ("_BOOT", "_PROCESSES"):
+        with monkeypatch.context() as elsewhere:
+            (tmp_path / mark).write_text("another")
+            (tmp_path / f"{mark}.link").symlink_to("pid:[1]")
+            other = tmp_path / (mark if mark == "_BOOT" else f"{mark}.link")
+            elsewhere.setattr(plan, mark, other)
+            assert machine().startswith(f"{platform.node()}-")
+            assert not is_over(mine)
+    monkeypatch.setattr(runs, "_BOOT", tmp_path / "none")
+    assert machine().startswith(f"{platform.node()}-")
 
 
 def test_a_process_of_another_user_lives(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +203,7 @@ def test_a_process_of_another_user_lives(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not is_over(run_of(4711))
 
 
-@pytest.mark.parametrize("run", ["", "garbage", f"x-{platform.node()}-0", "1", "-1"])
+@pytest.mark.parametrize("run", ["", "garbage", f"x-{machine()}-0", "1", "-1"])
 def test_a_name_that_nobody_gave_is_not_over(run: str) -> None:
     assert not is_over(run)
 
@@ -258,7 +278,7 @@ def test_each_look_has_a_lock_of_its_own(asked: Asked) -> None:
     first, second = (asked.run(minimal())["lock"] for _ in range(2))
     assert first["who"] == second["who"] == f"{getpass.getuser()}@{platform.node()}"
     assert first["run"] != second["run"]
-    assert first["run"].startswith(f"{os.getppid()}-{platform.node()}-")
+    assert first["run"].startswith(f"{os.getppid()}-{machine()}-")
 
 
 def test_only_runs_that_are_over_are_abandoned(asked: Asked) -> None:
