@@ -31,6 +31,10 @@ class LockedError(Exception):
     """Another run is at the app."""
 
 
+class LostError(Exception):
+    """Another run was at the app between two steps of this one."""
+
+
 @dataclass(frozen=True)
 class Holder:
     """A run: `run` names it, `who` is the person and the controller; times are seconds since 1970."""
@@ -47,15 +51,16 @@ class Holder:
 
 
 @contextlib.contextmanager
-def held(app: str, holder: Holder, wait: float = 0.0, abandoned: str = "") -> Iterator[None]:
+def held(app: str, holder: Holder, wait: float = 0.0, abandoned: str = "", begins: bool = True) -> Iterator[None]:
     """Hold an app for one step; afterwards, its next step has `LEASE` seconds to come.
 
-    Waits `wait` seconds at most. `abandoned` names a run that is known to be dead. Raises LockedError.
+    Waits `wait` seconds at most. `abandoned` names a run that is known to be dead. A step that does not begin a run
+    rests on what an earlier one has seen, so no other run may have come between. Raises LockedError or LostError.
     """
     make_directory(LOCKS)
     handle = os.open(_path(app), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        now = _take(app, handle, holder, wait, abandoned)
+        now = _take(app, handle, holder, wait, abandoned, begins)
         _write(handle, now)
         try:
             yield
@@ -72,7 +77,8 @@ def release(app: str, holder: Holder) -> None:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             if (found := _read(handle)) and found.run == holder.run:
-                os.ftruncate(handle, 0)
+                # Whose it was stays: a run that was here before can see that it lost the app.
+                _write(handle, replace(found, until=0.0))
         finally:
             os.close(handle)
 
@@ -85,19 +91,24 @@ def holder_of(app: str) -> Holder | None:
         return None
     try:
         found = _read(handle)
-        return found if found and (found.until > time.time() or not _lockable(handle)) else None
+        return found if found and (_is_kept(found) or not _lockable(handle)) else None
     finally:
         os.close(handle)
 
 
-def _take(app: str, handle: int, holder: Holder, wait: float, abandoned: str) -> Holder:
+def _take(app: str, handle: int, holder: Holder, wait: float, abandoned: str, begins: bool) -> Holder:
     deadline = time.monotonic() + wait
     while True:
         if _lockable(handle):
             found = _read(handle)
             if found is not None and found.run == holder.run:
                 return replace(found, until=0.0)
-            if found is None or found.run == abandoned or found.until <= time.time():
+            if found is None or found.run == abandoned or not _is_kept(found):
+                if found is not None and not begins:
+                    raise LostError(
+                        f"{found.who} was at app {app} since {_utc(found.since)}, for this run took more than "
+                        f"{LEASE:.0f} s between two steps"
+                    )
                 return replace(holder, since=time.time())
             fcntl.flock(handle, fcntl.LOCK_UN)
         if time.monotonic() >= deadline:
@@ -108,8 +119,16 @@ def _take(app: str, handle: int, holder: Holder, wait: float, abandoned: str) ->
 def _refusal(app: str, found: Holder | None) -> str:
     if found is None:
         return f"another run is at app {app}; wait for it and run again"
-    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(found.since))
-    return f"{found.who} is at app {app} since {since}; wait for that run to end, and run again"
+    return f"{found.who} is at app {app} since {_utc(found.since)}; wait for that run to end, and run again"
+
+
+def _is_kept(found: Holder) -> bool:
+    # No lease is that long: the clock was set back since, by hours perhaps.
+    return 0 < found.until - time.time() < 2 * LEASE
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
 def _lockable(handle: int) -> bool:

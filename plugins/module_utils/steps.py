@@ -49,8 +49,11 @@ def hide_secrets(module: AnsibleModule, release: Path) -> None:
 
 
 @contextlib.contextmanager
-def step(module: AnsibleModule, wait: float = 0.0, abandoned: str = "") -> Iterator[AppLayout]:
-    """Do a step under the app's lock, and turn what can go wrong into one clear failure."""
+def step(module: AnsibleModule, wait: float = 0.0, abandoned: str = "", begins: bool = False) -> Iterator[AppLayout]:
+    """Do a step under the app's lock, and turn what can go wrong into one clear failure.
+
+    `begins` says that it looks at everything anew, so that other runs may have been there before.
+    """
     params = module.params
     layout = AppLayout(params["name"])
     release = f", release {params['release']}" if params.get("release") else ""
@@ -63,7 +66,7 @@ def step(module: AnsibleModule, wait: float = 0.0, abandoned: str = "") -> Itera
 
     holder = locks.Holder.of(params["lock"])
     # A dry look needs no lock, and may leave no trace.
-    lock = contextlib.nullcontext() if module.check_mode else locks.held(layout.name, holder, wait, abandoned)
+    lock = contextlib.nullcontext() if module.check_mode else locks.held(layout.name, holder, wait, abandoned, begins)
     try:
         with lock:
             yield layout
@@ -71,6 +74,8 @@ def step(module: AnsibleModule, wait: float = 0.0, abandoned: str = "") -> Itera
         fail(error, error.remedy, error.log, error.view)
     except locks.LockedError as error:
         fail(error, "", locked=True)
+    except locks.LostError as error:
+        fail(error, "see what that run has done")
     except (EmperorError, ReleaseError, LookupError) as error:
         fail(error, diagnosis.remedy(str(error), ""))
     except OSError as error:

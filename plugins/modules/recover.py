@@ -86,7 +86,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    with step(module, module.params["wait"], module.params["abandoned"]) as layout:
+    with step(module, module.params["wait"], module.params["abandoned"], begins=True) as layout:
         found = plan_app(module.params["request"])
         if found.error:
             raise StepError(found.error.removeprefix(f"app {layout.name}").lstrip(": "))

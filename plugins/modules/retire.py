@@ -94,7 +94,8 @@ def main() -> None:
     )
     params = module.params
     failed = bool(params["failure"])
-    with step(module) as layout:
+    # What clears up goes by what it finds.
+    with step(module, begins=failed) as layout:
         served = served_release(layout)
         serving = emperor.serving_vassal(layout.release(served)) if served else None
         before = previous_release(layout, served) if served and not failed else None

@@ -14,7 +14,14 @@ from multiprocessing.connection import Connection
 import pytest
 
 from ansible_collections.emperor.flask.plugins.module_utils import locks
-from ansible_collections.emperor.flask.plugins.module_utils.locks import Holder, LockedError, held, holder_of, release
+from ansible_collections.emperor.flask.plugins.module_utils.locks import (
+    Holder,
+    LockedError,
+    LostError,
+    held,
+    holder_of,
+    release,
+)
 from ansible_collections.emperor.flask.tests.support.hosts import LOCK, OTHER, Host
 
 MINE, THEIRS = Holder.of(LOCK), Holder.of(OTHER)
@@ -201,6 +208,39 @@ def test_a_release_lets_the_next_run_in() -> None:
     with held("shop", THEIRS):
         pass
     release("shop", THEIRS)
+    assert holder_of("shop") is None
+    with held("shop", MINE):
+        pass
+
+
+def test_a_run_that_lost_the_app_does_not_go_on(host: Host) -> None:
+    """What it has seen of the app is not true any more, though the other run has ended."""
+    with held("shop", MINE):
+        pass
+    run_out(host)
+    with held("shop", THEIRS):
+        pass
+    release("shop", THEIRS)
+    with pytest.raises(LostError, match=r"^bob@controller was at app shop since "), held("shop", MINE, begins=False):
+        pass
+    assert holder_of("shop") is None
+    with held("shop", MINE):
+        pass
+
+
+def test_a_run_that_is_late_and_alone_goes_on(host: Host) -> None:
+    with held("shop", MINE):
+        pass
+    run_out(host)
+    with held("shop", MINE, begins=False):
+        pass
+
+
+def test_a_clock_that_was_set_back_keeps_nobody_out(host: Host) -> None:
+    with held("shop", THEIRS):
+        pass
+    file = host.locks / "shop"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "until": time.time() + 86400}))
     assert holder_of("shop") is None
     with held("shop", MINE):
         pass

@@ -92,6 +92,16 @@ def test_another_run_at_the_app_is_told_as_such() -> None:
 
 
 @pytest.mark.usefixtures("host")
+def test_a_run_that_came_between_is_told() -> None:
+    with locks.held("shop", locks.Holder.of(OTHER)):
+        pass
+    locks.release("shop", locks.Holder.of(OTHER))
+    found = do(release=ID)
+    assert found["msg"].startswith(f"app shop, release {ID}: bob@controller was at app shop since ")
+    assert (found["remedy"], "locked" in found) == ("see what that run has done", False)
+
+
+@pytest.mark.usefixtures("host")
 def test_a_failure_of_the_run_itself_is_no_lock() -> None:
     assert "locked" not in fail(StepError("it broke"))
 
