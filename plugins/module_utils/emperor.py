@@ -162,12 +162,18 @@ def stop(vassal: str, timeout: float, at_once: bool = False) -> bool:
 
 def _kill(master: int, user: int) -> None:
     """Kill a vassal's master and its workers, all of which are the app's; they have no process group of their own."""
-    processes = [Path(f"/proc/{master}"), *(path for path in Path("/proc").glob("[0-9]*") if _parent(path) == master)]
-    for process in processes:
+    for process in processes_of(master):
         with contextlib.suppress(OSError):
-            # Below 2 is no vassal: one that sleeps is told as -1, which to kill means everybody.
-            if master > 1 and process.stat().st_uid == user:
-                os.kill(int(process.name), signal.SIGKILL)
+            if Path(f"/proc/{process}").stat().st_uid == user:
+                os.kill(process, signal.SIGKILL)
+
+
+def processes_of(master: int) -> list[int]:
+    """Return a vassal's master and its workers."""
+    if master < 2:
+        # Is no vassal: one that sleeps is told as -1, which to kill means everybody.
+        return []
+    return [master, *(int(path.name) for path in Path("/proc").glob("[0-9]*") if _parent(path) == master)]
 
 
 def _parent(process: Path) -> int | None:

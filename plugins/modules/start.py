@@ -143,7 +143,9 @@ def failure(module: AnsibleModule, layout: AppLayout, verdict: Verdict, since: f
         seen = diagnosis.describe_view(view)
     except emperor.EmperorError as error:
         stats, view, seen = {}, {}, str(error)
-    others = {entry["pid"] for entry in stats.get("vassals", []) if entry["id"] != f"{params['vassal']}.ini"}
+    masters = [entry["pid"] for entry in stats.get("vassals", []) if entry["id"] != f"{params['vassal']}.ini"]
+    # The release that serves writes as the same user.
+    others = {process for master in masters for process in emperor.processes_of(master)}
     log = last_words(module, user_id(layout.user), since, others)
     cause = f"GET {params['path']} for {params['host']}: {verdict.cause}, for {verdict.seconds:.0f} s"
     shown = diagnosis.traceback_of(log) or "\n".join(log.splitlines()[-25:])

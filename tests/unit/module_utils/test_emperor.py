@@ -337,3 +337,9 @@ def test_statistics_that_never_come_end_in_time(short_tmp: Path) -> None:
 def test_statistics_too_deep_to_read_hold_nothing_up(short_tmp: Path) -> None:
     with serve(short_tmp / "s", lambda connection: connection.sendall(b"[" * 200_000)):
         assert tested.wait_idle(short_tmp / "s", timeout=0)
+
+
+def test_a_worker_is_told_with_its_master(master: tuple[subprocess.Popen[str], Path]) -> None:
+    process, worker = master
+    assert tested.processes_of(process.pid) == [process.pid, int(worker.name)]
+    assert tested.processes_of(-1) == tested.processes_of(0) == tested.processes_of(1) == []

@@ -112,15 +112,21 @@ def test_what_serves_is_never_taken_away(bound: Path, host: Host, impatient: Non
 
 
 def test_the_words_of_other_vassals_of_the_app_are_not_its_own(
-    bound: Path, shop: App, emperor: FakeEmperor, journal: list[tuple[int, set[int]]], impatient: None
+    bound: Path,
+    shop: App,
+    emperor: FakeEmperor,
+    journal: list[tuple[int, set[int]]],
+    impatient: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shop.build(NEXT)
     shop.start(NEXT)
     emperor.processes = {f"shop.{NEXT}": 41, VASSAL: 42}
+    monkeypatch.setattr(emperors, "processes_of", lambda master: [master, master + 100])
     with serve(bound, app("500 Internal Server Error")):
         # It serves, so nobody tries to end it; 42 is somebody's number.
         run(serving=VASSAL)
-    assert journal == [(os.getuid(), {41})]
+    assert journal == [(os.getuid(), {41, 141})]
 
 
 def test_another_release_on_the_socket_is_not_this_one(bound: Path, impatient: None) -> None:
