@@ -48,6 +48,8 @@ _REMOTE_ENVIRONMENT = {
 }
 # A server that drops packets answers neither yes nor no; the plan of all apps waits for this one.
 _ANSWER_SECONDS = 60
+# By ssh, a server that is alive and sends nothing would keep the app's lock for ever.
+_FETCH_SECONDS = 1800
 
 
 class SourceError(Exception):
@@ -157,12 +159,15 @@ def fetch_commit(
     for lock in mirror.rglob("*.lock"):  # of a fetch that was killed; the app's own lock keeps others out
         lock.unlink()
     environment = _remote_environment(ssh, local)
-    fetch = [*git, "fetch", "--quiet", "--no-recurse-submodules"]
+    limit = ["timeout", "--kill-after=5", str(_FETCH_SECONDS)]
+    fetch = [*limit, *git, "fetch", "--quiet", "--no-recurse-submodules"]
     wanted = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
     code, _out, err = run([*fetch, "--prune", "--", address, *wanted], environment)
     if code == 0 and not is_there():
         # On no branch and no tag any more: many servers still give it by its id.
         code, _out, err = run([*fetch, "--", address, commit], environment)
+    if code in (124, 137):
+        err = f"no end within {_FETCH_SECONDS} s"
     if code != 0:
         raise SourceError(f"git cannot fetch {version} ({commit[:12]}) from {address}: {explain(address, err, ssh)}")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.emperor.flask.plugins.module_utils import sources
 from ansible_collections.emperor.flask.plugins.module_utils.sources import (
     Revision,
     SourceError,
@@ -228,3 +229,13 @@ def test_what_git_cannot_export_is_named(repository: Repository, tmp_path: Path)
 def test_what_a_server_says_cannot_steer_a_terminal() -> None:
     message = "remote: \x1b[2Jall fine\nfatal: Could not read from remote repository.\n"
     assert explain("https://a.test/a.git", message, HOST_ACCESS) == "remote: ?[2Jall fine"
+
+
+def test_a_server_that_sends_nothing_does_not_keep_the_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "git"
+    program.write_text('#!/bin/sh\ncase "$*" in *fetch*) exec sleep 20;; *cat-file*) exit 1;; esac\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(sources, "_FETCH_SECONDS", 0.2)
+    with pytest.raises(SourceError, match=r"^git cannot fetch v1 \(0{12}\) from git@a.test:a: no end within 0.2 s$"):
+        fetch_commit(run, "git@a.test:a", "0" * 40, tmp_path / "mirror.git", "v1")
