@@ -12,7 +12,8 @@ _SSH = re.compile(
     r"ssh://([^/@]*@)?(?P<server>\[[^]/]+\]|[^/:@]+)(:(?P<port>[0-9]+))?(/.*)?"
     r"|[A-Za-z0-9_.-]+@(?P<short>[A-Za-z0-9_.-]+):.*"
 )
-_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@")
+# Over https, a user alone is a token: without a password nobody else gets in.
+_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|^https?://[^/@]*@")
 
 
 def is_address(text: str) -> bool:

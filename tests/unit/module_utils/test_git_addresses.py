@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.emperor.flask.plugins.module_utils.git_addresses import (
+    has_password,
     is_address,
     is_local,
     resolve,
@@ -30,6 +31,22 @@ from ansible_collections.emperor.flask.plugins.module_utils.git_addresses import
 )
 def test_a_relative_address_starts_at_its_parent(parent: str, address: str, found: str) -> None:
     assert resolve(parent, address) == found
+
+
+@pytest.mark.parametrize(
+    ("address", "hidden"),
+    [
+        ("https://me:hush@a.test/b", True),
+        ("https://ghp_token@a.test/b", True),
+        ("http://token@a.test/b", True),
+        ("ssh://git:hush@a.test/b", True),
+        ("ssh://git@a.test/b", False),
+        ("git@a.test:b", False),
+        ("https://a.test/~me@b", False),
+    ],
+)
+def test_a_token_is_a_password_too(address: str, hidden: bool) -> None:
+    assert has_password(address) == hidden
 
 
 @pytest.mark.parametrize("parent", ["https://a.test/b", "git@a.test:b", "/srv/b", "file:///srv/b"])
