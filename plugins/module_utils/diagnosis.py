@@ -63,6 +63,19 @@ _VAGUE = re.compile(r"answered (5\d\d|by release unknown)")
 
 def remedy(cause: str, log: str, view: Mapping[str, Any] | None = None) -> str:
     """Return one sentence that says what to do."""
+    if advice := known_remedy(cause, log):
+        return advice
+    if "Traceback (most recent call last)" in log:
+        return "the traceback says where the app fails; mend that"
+    if view and view.get("pid") and not view.get("ready"):
+        return "the app is still being loaded; give it more time with health.timeout, or make its import shorter"
+    if view is not None and not view:
+        return "the emperor has given it up; look at: journalctl -u flask-emperor"
+    return "the lines above are all there is; look at the app's own log"
+
+
+def known_remedy(cause: str, log: str = "") -> str:
+    """Return what to do about a mistake that is known, or an empty text."""
     if cause.startswith("no answer"):
         # What was refused is our own question.
         cause = ""
@@ -72,13 +85,7 @@ def remedy(cause: str, log: str, view: Mapping[str, Any] | None = None) -> str:
             # A log tells the last mistake last.
             if matches and not (text is log and pattern.startswith("answered")):
                 return advice.format(what=(matches[-1].groupdict().get("what") or "").removeprefix("/"))
-    if "Traceback (most recent call last)" in log:
-        return "the traceback says where the app fails; mend that"
-    if view and view.get("pid") and not view.get("ready"):
-        return "the app is still being loaded; give it more time with health.timeout, or make its import shorter"
-    if view is not None and not view:
-        return "the emperor has given it up; look at: journalctl -u flask-emperor"
-    return "the lines above are all there is; look at the app's own log"
+    return ""
 
 
 def readable(text: str, secrets: Iterable[str] = ()) -> str:

@@ -17,6 +17,7 @@ from ansible_collections.emperor.flask.plugins.module_utils import locks
 from ansible_collections.emperor.flask.plugins.module_utils.changes import stranger_line
 from ansible_collections.emperor.flask.plugins.module_utils.commands import SYSTEM_PYTHON
 from ansible_collections.emperor.flask.plugins.module_utils.details import Sent, Tools, tell
+from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import known_remedy
 from ansible_collections.emperor.flask.plugins.module_utils.git_addresses import ssh_server
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout, apps_on_host
 from ansible_collections.emperor.flask.plugins.module_utils.plan import AT_REST, AppPlan, as_dicts, plan_app
@@ -193,7 +194,10 @@ def missing(module: AnsibleModule, packages: list[str]) -> list[str]:
 def report(plan: AppPlan) -> str:
     """Return why nothing can be done for an app, and how it is meanwhile."""
     still = f"Release {plan.served} of {plan.name} still gets all traffic."
-    return f"{plan.error}\n{still if plan.served else f'Nothing of {plan.name} is served yet.'}"
+    lines = [plan.error, still if plan.served else f"Nothing of {plan.name} is served yet."]
+    if advice := known_remedy(plan.error):
+        lines.append(f"What to do: {advice}; then run again.")
+    return "\n".join(lines)
 
 
 def announcement(plan: AppPlan) -> str:

@@ -15,7 +15,6 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.emperor.flask.plugins.action import plan
 from ansible_collections.emperor.flask.plugins.action.plan import (
     ActionModule,
     accesses,
@@ -188,7 +187,7 @@ def test_a_controller_of_the_same_name_is_another_one(tmp_path: Path, monkeypatc
             (tmp_path / mark).write_text("another")
             (tmp_path / f"{mark}.link").symlink_to("pid:[1]")
             other = tmp_path / (mark if mark == "_BOOT" else f"{mark}.link")
-            elsewhere.setattr(plan, mark, other)
+            elsewhere.setattr(runs, mark, other)
             assert machine().startswith(f"{platform.node()}-")
             assert not is_over(mine)
     monkeypatch.setattr(runs, "_BOOT", tmp_path / "none")
