@@ -9,6 +9,8 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
 
+from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import visible
+
 DOCUMENTATION = r"""
 name: report
 type: stdout
@@ -82,7 +84,8 @@ class CallbackModule(Default):
         if not self._only_report:
             self._screen.display("")
         for line in report:
-            self._screen.display(line)
+            # Visitors and apps have written some of it.
+            self._screen.display(visible(line))
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """Print a failed step in one line, since a report follows, and that report as it is."""

@@ -93,12 +93,13 @@ def readable(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         # Before a line is cut, which could leave half a secret.
         text = text.replace(secret, "********")
-    return "\n".join(_visible(line) for line in text.split("\n")[-_MOST_LINES:])
+    lines = text.split("\n")[-_MOST_LINES:]
+    return "\n".join(visible(line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…") for line in lines)
 
 
-def _visible(line: str) -> str:
-    cut = line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
-    signs = (sign if sign.isprintable() or sign == "\t" else sign.encode("unicode_escape").decode() for sign in cut)
+def visible(line: str) -> str:
+    """Return a line with its control characters written out, so that a terminal shows and does not obey them."""
+    signs = (sign if sign.isprintable() or sign == "\t" else sign.encode("unicode_escape").decode() for sign in line)
     return "".join(signs)
 
 
