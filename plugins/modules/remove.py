@@ -160,7 +160,7 @@ def main() -> None:
         found = removal.find(AppLayout(name), purge)
         removed, kept = found.lines(), found.kept
         if removed and not module.check_mode:
-            with step(module, params["wait"]) as layout:
+            with step(module, params["wait"], begins=True) as layout:
                 # Another run may have been at it meanwhile.
                 found = removal.find(layout, purge)
                 close(module, found)
