@@ -54,13 +54,15 @@ def run_as(
     timeout: float,
     writable: Sequence[Path] = (),
     properties: Sequence[str] = (),
+    sole: bool = True,
 ) -> Result:
     """Run a command as `user`, with nothing of our environment, groups or input. Raises OSError.
 
     On a host with systemd it is a unit of its own that may write below `writable` alone, and that ends
     with all its processes: what runs there is the code of packages, and none of it may live on while root
-    goes over the files that it has written. One of an earlier call, whose caller was killed, is ended first; so two
-    at once for one user are not possible. `properties`, such as `LimitCORE=0`, come on top of the unit's.
+    goes over the files that it has written. Of those that are `sole`, which the app's lock keeps apart, one that
+    an earlier caller has left when it was killed is ended first. `properties`, such as `LimitCORE=0`, come on
+    top of the unit's.
     """
     order = {
         "command": list(command),
@@ -68,9 +70,11 @@ def run_as(
         "environment": {"LANG": "C.UTF-8", "USER": user, "LOGNAME": user, **environment},
     }
     with_systemd = _BOOTED_WITH_SYSTEMD.is_dir()
-    starter = _transient_unit(user, timeout, writable, properties) if with_systemd else _plain_process(user)
-    if with_systemd:
-        left_over = ["systemctl", "stop", f"{_unit(user)}*.service"]
+    unit = f"flask-emperor-{'step' if sole else 'run'}-{user}."
+    starter = _transient_unit(unit, user, timeout, writable, properties) if with_systemd else _plain_process(user)
+    if with_systemd and sole:
+        # No name of a user has a dot, so none begins another.
+        left_over = ["systemctl", "stop", f"{unit}*.service"]
         subprocess.run(left_over, env=_START_ENVIRONMENT, capture_output=True, check=False)
     # Into a file: a child that left the session could keep a pipe open, and us waiting for its end.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as orders:
@@ -106,12 +110,7 @@ def _plain_process(user: str) -> list[str]:
     return ["setpriv", *identity, SYSTEM_PYTHON, "-I", "-c", _START]
 
 
-def _unit(user: str) -> str:
-    # No name of a user has a dot, so none begins another.
-    return f"flask-emperor-command-{user}."
-
-
-def _transient_unit(user: str, timeout: float, writable: Sequence[Path], more: Sequence[str]) -> list[str]:
+def _transient_unit(unit: str, user: str, timeout: float, writable: Sequence[Path], more: Sequence[str]) -> list[str]:
     properties = {
         "User": user,
         "Group": user,
@@ -134,7 +133,7 @@ def _transient_unit(user: str, timeout: float, writable: Sequence[Path], more: S
     given += [f"--property={entry}" for entry in more]
     return [
         "systemd-run",
-        f"--unit={_unit(user)}{uuid.uuid4().hex}",
+        f"--unit={unit}{uuid.uuid4().hex}",
         "--wait",
         "--pipe",
         "--collect",

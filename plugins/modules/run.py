@@ -105,7 +105,9 @@ def main() -> None:
         unit = preflight.EMPEROR_UNIT.read_text(encoding="utf-8")
         environment = app_environment(folder)
         writable, limits = [layout.shared], preflight.limits(unit)
-        done = run_as(layout.user, ["/bin/sh", "-c", command], folder / "src", environment, timeout, writable, limits)
+        shell = ["/bin/sh", "-c", command]
+        # Beside whatever else a person or a release is running.
+        done = run_as(layout.user, shell, folder / "src", environment, timeout, writable, limits, sole=False)
     except OSError as error:
         module.fail_json(msg=f"app {layout.name}, release {release}: {error}")
     failure = ""

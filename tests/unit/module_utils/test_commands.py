@@ -195,6 +195,15 @@ def test_what_a_killed_caller_left_running_ends_first(
         assert fnmatch.fnmatchcase(f"{unit}.service", pattern) == same
 
 
+def test_a_command_beside_others_ends_none(systemd: Path, started: list[tuple[list[str], dict[str, Any]]]) -> None:
+    run_as("app-web", ["true"], Path("/"), PATH, 5, sole=False)
+    assert not (systemd / "stopped").exists()
+    run_as("app-web", ["true"], Path("/"), PATH, 5)
+    [unit] = [word.removeprefix("--unit=") for word in started[0][0] if word.startswith("--unit=")]
+    pattern = (systemd / "stopped").read_text().split()[1]
+    assert not fnmatch.fnmatchcase(f"{unit}.service", pattern)
+
+
 def test_a_unit_that_its_limit_has_ended_took_too_long(systemd: Path) -> None:
     """systemd ends it, and says so with an exit code like any other."""
     assert run_as("nobody", ["/bin/sh", "-c", "sleep 0.3; exit 1"], Path("/"), PATH, 0.2).code is None
