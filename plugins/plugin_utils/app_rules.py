@@ -133,8 +133,12 @@ def _check_source(app: dict[str, Any], path: str, problems: Problems) -> None:
             f"{path}.source.checksum",
             "is missing; an archive from an address needs sha256:<64 hex digits>",
         )
-    if kind == "archive" and "://" in source["archive"] and not source["archive"].startswith("https://"):
-        problems.add(f"{path}.source.archive", f"'{source['archive']}' is not https")
+    if kind == "archive" and "://" in source["archive"]:
+        where = f"{path}.source.archive"
+        if has_password(source["archive"]):
+            problems.add(where, "holds a password, which logs would show; fetch it to the controller")
+        elif not source["archive"].startswith("https://"):
+            problems.add(where, f"'{source['archive']}' is not https")
 
 
 def _check_access(app: dict[str, Any], path: str, problems: Problems) -> None:

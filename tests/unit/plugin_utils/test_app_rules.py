@@ -66,6 +66,10 @@ REFUSED = [
     (archive("https://a.test/a.zip"), "source.checksum: is missing; an archive from an address needs sha256:<64 hex digits>"),
     (archive("a.zip", checksum="md5:0"), "source.checksum: must be 'sha256:' and 64 hex digits; sha256sum prints them"),
     (archive("http://a.test/a.zip", checksum=SHA), "source.archive: 'http://a.test/a.zip' is not https"),
+    (
+        archive("https://me:word@a.test/a.zip", checksum=SHA),
+        "source.archive: holds a password, which logs would show; fetch it to the controller",
+    ),
     ({"source": {"git": "https://a.test/a", "key": KEY}}, f"source.key: {OVER_SSH}"),
     ({"source": {"git": "/a", "known_hosts": [KNOWN]}}, f"source.known_hosts: {OVER_SSH}"),
     ({"source": {"path": "a", "key": KEY}}, f"source.key: {OVER_SSH}"),
