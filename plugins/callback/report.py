@@ -15,7 +15,7 @@ DOCUMENTATION = r"""
 name: report
 type: stdout
 short_description: Ansible's own output, with reports as they are
-version_added: 0.2.0
+version_added: 0.1.0
 author: The emperor.flask maintainers
 description:
   - Prints the result of M(emperor.flask.report) line by line, a failed step of a release in one line and the report

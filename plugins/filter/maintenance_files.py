@@ -14,7 +14,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.maintenance import M
 DOCUMENTATION = r"""
 name: maintenance_files
 short_description: Name the files of nginx that close an app
-version_added: 0.2.0
+version_added: 0.1.0
 author: The emperor.flask maintainers
 description:
   - Checks what was typed, and returns the files for M(emperor.flask.managed_files).

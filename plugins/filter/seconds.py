@@ -14,7 +14,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils import app_rules
 DOCUMENTATION = r"""
 name: seconds
 short_description: Read a time such as 30s or 10m
-version_added: 0.2.0
+version_added: 0.1.0
 author: The emperor.flask maintainers
 description:
   - Fails with an example if the text is no time.

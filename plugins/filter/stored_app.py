@@ -12,7 +12,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.apps import with_def
 DOCUMENTATION = r"""
 name: stored_app
 short_description: Complete an app as a release has stored it
-version_added: 0.2.0
+version_added: 0.1.0
 author: The emperor.flask maintainers
 description:
   - Adds to a description that a release carries the keys that were not known yet when it was built.

@@ -13,7 +13,7 @@ from ansible.plugins.lookup import LookupBase
 DOCUMENTATION = r"""
 name: typed
 short_description: The whole text of an extra variable, blanks included
-version_added: 0.2.0
+version_added: 0.1.0
 author: The emperor.flask maintainers
 description:
   - Of C(-e command='flask routes') the shell leaves C(command=flask routes), of which Ansible takes the first word.

@@ -24,7 +24,7 @@ extends_documentation_fragment:
   - emperor.flask.step
   - emperor.flask.step.check_and_diff
 author: The emperor.flask maintainers
-version_added: 0.2.0
+version_added: 0.1.0
 
 options:
   request:

@@ -32,7 +32,7 @@ attributes:
     description: Shows what goes.
     support: full
 author: The emperor.flask maintainers
-version_added: 0.2.0
+version_added: 0.1.0
 
 options:
   name:

@@ -18,7 +18,7 @@ attributes:
     description: Shows what changes.
     support: none
 author: The emperor.flask maintainers
-version_added: 0.2.0
+version_added: 0.1.0
 
 options:
   kind:

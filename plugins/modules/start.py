@@ -35,7 +35,7 @@ extends_documentation_fragment:
   - emperor.flask.step.release
   - emperor.flask.step.check
 author: The emperor.flask maintainers
-version_added: 0.2.0
+version_added: 0.1.0
 
 options:
   vassal:
