@@ -85,7 +85,8 @@ class Moment(NamedTuple):
 _RELEASE = rf"/srv/apps/{VICTIM}/releases/[0-9a-f]{{12}}"
 _VASSAL = rf"/etc/flask-emperor/vassals/{VICTIM}\."
 MOMENTS = (
-    Moment("locked", "fcntl.flock", "", after=True),
+    # The lock is taken, and says by whom; nothing else of a deploy cuts a file by its number.
+    Moment("locked", "os.truncate", "", after=True),
     Moment("fetching", "os.mkdir", rf"{_RELEASE}\.tmp"),
     # Built, but not yet marked as complete.
     Moment("virtualenv", "os.rename", rf"/srv/apps/{VICTIM}/venvs/\S+\.complete"),
