@@ -14,6 +14,8 @@ from visitor import Visitor
 
 CLONE = Path(__file__).resolve().parents[3]
 APPS = {"guestbook": "localhost", "foobar": "foobar.localhost", "myflaskapp": "myflaskapp.localhost"}
+# Molecule asks for colours.
+PLAIN = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
 DAMAGE = """
 set -e
 vassal() { basename "$(readlink "/srv/apps/$1/current/uwsgi.sock")" .socket; }
@@ -57,7 +59,7 @@ def provision(host: Any, inventory: str, *options: str) -> str:
         ["ansible-playbook", "-i", inventory, "--limit", host.check_output("hostname"), "emperor.flask.site", *options],
         # Not in the clone: the apps come with the collection that the host was provisioned with.
         cwd=Path(inventory).parent,
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": collections, "ANSIBLE_NOCOLOR": "1"},
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": collections, **PLAIN},
         capture_output=True,
         text=True,
         check=False,
