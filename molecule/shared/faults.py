@@ -60,6 +60,7 @@ def disarm(outside: Outside) -> None:
 
 
 def has_struck(outside: Outside) -> bool:
+    # After a start of the host there is no such folder, and nothing has struck.
     return outside.run("sh", "-c", f"ls {_FOLDER} 2>/dev/null || true").strip() == "1.json.struck"
 
 

@@ -71,6 +71,7 @@ def spoil(host: str) -> None:
     for app, code in CODE.items():
         owner.write(app, {"small.py": code})
     owner.describe("command", release_command="echo the table is locked; exit 3")
+    # The disk is full before it is done, which is no failure here.
     outside.run("sh", "-c", "head -c 8m /dev/zero >/srv/apps/disk/ballast || true")
     outside.run("systemctl", "stop", "git-server")
     owner.describe("git", source={**owner.apps["git"]["source"], "version": "mended"})
