@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: The emperor.flask maintainers
 # SPDX-License-Identifier: MIT
-"""What the documentation of the modules has in common."""
+"""What the documentation of the steps of a release has in common."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Named in a module as `emperor.flask.step` and `emperor.flask.step.<part>`."""
+    """Named in a module as `emperor.flask.step` and `emperor.flask.step.release`."""
 
     DOCUMENTATION = r"""
 options:
@@ -26,24 +26,4 @@ options:
     description: Id of the release.
     type: str
     required: true
-"""
-
-    CHECK = r"""
-attributes:
-  check_mode:
-    description: Says what would change, and changes nothing.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: none
-"""
-
-    CHECK_AND_DIFF = r"""
-attributes:
-  check_mode:
-    description: Says what would change, and changes nothing.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: full
 """

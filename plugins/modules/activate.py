@@ -27,7 +27,7 @@ description:
 extends_documentation_fragment:
   - emperor.flask.step
   - emperor.flask.step.release
-  - emperor.flask.step.check_and_diff
+  - emperor.flask.attributes.check_and_diff
 author: The emperor.flask maintainers
 version_added: 0.1.0
 

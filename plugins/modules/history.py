@@ -14,13 +14,8 @@ module: history
 short_description: Tell what has happened to the apps of a host
 description:
   - Reads C(history.jsonl) of each app, also of one that was removed while its data was kept.
-attributes:
-  check_mode:
-    description: Does the same; nothing is changed.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: none
+extends_documentation_fragment:
+  - emperor.flask.attributes.reads
 author: The emperor.flask maintainers
 version_added: 0.1.0
 

@@ -17,13 +17,8 @@ module: logs
 short_description: Tell what an app has written, and its requests
 description:
   - Reads the journal of exactly the app's user, and the lines of the app in nginx's access log.
-attributes:
-  check_mode:
-    description: Does the same; nothing is changed.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: none
+extends_documentation_fragment:
+  - emperor.flask.attributes.reads
 author: The emperor.flask maintainers
 version_added: 0.1.0
 

@@ -23,13 +23,8 @@ description:
   - With O(files[].state=absent) a file is taken away.
   - With O(validate), all files are put back as they were if the command refuses them, so that a mistake
     in one of them cannot keep the service from its next start.
-attributes:
-  check_mode:
-    description: Says what would change, and changes nothing.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: full
+extends_documentation_fragment:
+  - emperor.flask.attributes.check_and_diff
 author: The emperor.flask maintainers
 version_added: 0.1.0
 

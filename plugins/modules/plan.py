@@ -38,7 +38,7 @@ description:
     and secrets, the options, the requirements and the lines of the vassal's file that change, and for a drift what
     was found. No value of a variable or secret is among it.
 extends_documentation_fragment:
-  - emperor.flask.step.check_and_diff
+  - emperor.flask.attributes.check_and_diff
 author: The emperor.flask maintainers
 version_added: 0.1.0
 

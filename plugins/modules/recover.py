@@ -22,7 +22,7 @@ description:
   - Looks again what the app needs, since another run may have been faster.
 extends_documentation_fragment:
   - emperor.flask.step
-  - emperor.flask.step.check_and_diff
+  - emperor.flask.attributes.check_and_diff
 author: The emperor.flask maintainers
 version_added: 0.1.0
 

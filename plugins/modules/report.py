@@ -10,13 +10,8 @@ short_description: Show what a task has found on all hosts
 description:
   - Runs on the controller and needs no connection. Meant for C(run_once).
   - With the callback P(emperor.flask.report#callback), the lines are printed as they are; with any other, as a list.
-attributes:
-  check_mode:
-    description: Does the same; nothing is changed.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: none
+extends_documentation_fragment:
+  - emperor.flask.attributes.reads
 author: The emperor.flask maintainers
 version_added: 0.1.0
 

@@ -33,7 +33,7 @@ description:
 extends_documentation_fragment:
   - emperor.flask.step
   - emperor.flask.step.release
-  - emperor.flask.step.check
+  - emperor.flask.attributes.check
 author: The emperor.flask maintainers
 version_added: 0.1.0
 

@@ -18,13 +18,8 @@ short_description: Tell how the apps of a host are
 description:
   - One call for all apps of a host. It changes nothing and does not wake an app that sleeps.
   - Sends one request to each app that is awake, over the socket that nginx uses.
-attributes:
-  check_mode:
-    description: Does the same; nothing is changed.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: none
+extends_documentation_fragment:
+  - emperor.flask.attributes.reads
 author: The emperor.flask maintainers
 version_added: 0.1.0
 

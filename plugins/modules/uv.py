@@ -23,13 +23,8 @@ module: uv
 short_description: Install a pinned uv
 description:
   - Installs uv into a virtualenv of its own, by pip and with hashes, unless this very version is there.
-attributes:
-  check_mode:
-    description: Says what would change, and changes nothing.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: none
+extends_documentation_fragment:
+  - emperor.flask.attributes.check
 author: The emperor.flask maintainers
 version_added: 0.1.0
 

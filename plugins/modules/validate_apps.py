@@ -10,13 +10,8 @@ short_description: Refuse wrong app descriptions before any host is touched
 description:
   - Runs on the controller and needs no connection.
   - Fails with all mistakes at once, each with the path of the variable, the value and what to write instead.
-attributes:
-  check_mode:
-    description: Says what would change, and changes nothing.
-    support: full
-  diff_mode:
-    description: Shows what changes.
-    support: none
+extends_documentation_fragment:
+  - emperor.flask.attributes.check
 author: The emperor.flask maintainers
 version_added: 0.1.0
 
