@@ -9,7 +9,7 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
 
-from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import visible
+from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import killed_by, visible
 
 DOCUMENTATION = r"""
 name: report
@@ -92,10 +92,11 @@ class CallbackModule(Default):
         task, facts = _task(result), _facts(result)
         if self._display.verbosity or self._only_report or ignore_errors:
             super().v2_runner_on_failed(result, ignore_errors)
-        elif "remedy" in facts:
+        elif "remedy" in facts or killed_by(facts):
             if self._last_task_banner != task._uuid:
                 self._print_task_banner(task)
-            self._screen.display(f"failed: [{self.host_label(result)}]: {facts['msg']}", color=constants.COLOR_ERROR)
+            said = facts["msg"] if "remedy" in facts else f"killed on the host by {killed_by(facts)}"
+            self._screen.display(f"failed: [{self.host_label(result)}]: {said}", color=constants.COLOR_ERROR)
         elif task.action == "ansible.builtin.fail":
             self._screen.display(f"\nfailed: [{self.host_label(result)}]", color=constants.COLOR_ERROR)
             self._screen.display(str(facts.get("msg")), color=constants.COLOR_ERROR)

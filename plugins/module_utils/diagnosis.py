@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import re
+import signal
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -152,3 +153,10 @@ def of_os_error(error: OSError) -> str:
     if error.errno == errno.EROFS:
         return "the file system is read-only; look at: dmesg"
     return "look at the path that is named, and run again"
+
+
+def killed_by(result: Mapping[str, Any]) -> str:
+    """Return the name of the signal that killed a module, from what Ansible makes of its end, or an empty text."""
+    # A shell tells a signal as an exit code above 128; a module that came to an end has an answer of its own.
+    number = int(result.get("rc") or 0) - 128 if "module_stdout" in result else 0
+    return signal.Signals(number).name if number in set(signal.Signals) else ""

@@ -85,18 +85,20 @@ def find_revision(
 
     `manifest` is that of the release that gets the traffic.
     """
+    # The release would be named after the commit.
+    about = f"app {app}, version {version}"
     try:
         return Revision(resolve_version(run, address, version, ssh))
     except UnreachableError as error:
         known = known_revision(manifest, address, version)
         if known is None:
-            return Revision(None, error=f"app {app}: {error}")
+            return Revision(None, error=f"{about}: {error}")
         return Revision(
             known,
-            warning=f"app {app}: {error}; goes on with what {version} was at the last deploy, commit {known[:12]}",
+            warning=f"{about}: {error}; goes on with what that was at the last deploy, commit {known[:12]}",
         )
     except SourceError as error:
-        return Revision(None, error=f"app {app}: {error}")
+        return Revision(None, error=f"{about}: {error}")
 
 
 def known_revision(manifest: Mapping[str, Any], address: str, version: str) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.emperor.flask.plugins.filter.failed_step import failed_step
 from ansible_collections.emperor.flask.plugins.plugin_utils import maintenance
 from ansible_collections.emperor.flask.tests.support.apps import RELEASE, complete, full, minimal
 from ansible_collections.emperor.flask.tests.support.parsing import read_ini, read_nginx
@@ -94,25 +95,29 @@ each = pytest.mark.parametrize("name", CASES)
 def failure(now: str | None = None, action: str = "deploy", result: dict[str, Any] | None = None) -> Callable[[], str]:
     """Render a report; `now` is the release that gets the traffic at its end."""
     known = {"id": RELEASE, "action": action}
-    failed = {"msg": f"app shop, release {RELEASE}: it failed.", "log": "", "view": "", **(result or {})}
-    given = {"name": "shop", "user": "app-shop", "task": "Start and check shop", "release": known}
+    result = result or {"msg": f"app shop, release {RELEASE}: it failed.", "remedy": "mend it"}
+    failed = failed_step(result, "Start and check shop", "shop", RELEASE)
+    given = {"name": "shop", "user": "app-shop", "release": known}
     return lambda: render("flask_app", "failure.j2", {**given, "failed": failed, "served": now})
 
 
 PREVIOUS = "0123456789ab"
 TOLD = {
+    "msg": f"app shop, release {RELEASE}: no answer",
     "log": "Traceback: boom\nline 2",
     "view": "the emperor sees: no process, app not loaded yet, 0 restarts",
     "remedy": "the traceback says where the app fails; mend that",
 }
-LOCKED = {"locked": True, "msg": "app shop: bob@controller is at app shop since 2026-01-02 03:04:05 UTC"}
+KILLED = {"msg": "Module result deserialization failed.", "rc": 137, "module_stdout": ""}
+LOCKED = {"locked": True, "msg": "app shop: bob@host is at it; wait for that run to end", "remedy": ""}
 # What a person reads, and no file of a host.
 REPORTS: dict[str, tuple[str, Callable[[], str]]] = {
     "flask_app/failure-first.txt": ("failure.j2", failure(result=TOLD)),
     "flask_app/failure-retired.txt": ("failure.j2", failure(RELEASE)),
     "flask_app/failure-next.txt": ("failure.j2", failure(PREVIOUS)),
     "flask_app/failure-repair.txt": ("failure.j2", failure(RELEASE, "repair")),
-    "flask_app/failure-killed.txt": ("failure.j2", failure(PREVIOUS, result={"msg": "MODULE FAILURE"})),
+    "flask_app/failure-killed.txt": ("failure.j2", failure(PREVIOUS, result=KILLED)),
+    "flask_app/failure-other.txt": ("failure.j2", failure(result={"msg": "no such group"})),
     "flask_app/failure-locked.txt": ("failure.j2", failure(PREVIOUS, result=LOCKED)),
 }
 ALL = {**CASES, **REPORTS}

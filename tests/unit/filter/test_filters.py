@@ -9,6 +9,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.emperor.flask.plugins.action.plan import describe
 from ansible_collections.emperor.flask.plugins.filter.complete_apps import FilterModule as CompleteApps
+from ansible_collections.emperor.flask.plugins.filter.failed_step import FilterModule as FailedStep
 from ansible_collections.emperor.flask.plugins.filter.site_files import FilterModule as SiteFiles
 from ansible_collections.emperor.flask.plugins.filter.stored_app import FilterModule as StoredApp
 from ansible_collections.emperor.flask.tests.support.apps import complete, full, minimal
@@ -16,6 +17,7 @@ from ansible_collections.emperor.flask.tests.support.hosts import ID, NEXT
 
 complete_apps = CompleteApps().filters()["complete_apps"]
 site_files = SiteFiles().filters()["site_files"]
+failed_step = FailedStep().filters()["failed_step"]
 stored_app = StoredApp().filters()["stored_app"]
 
 
@@ -121,3 +123,31 @@ def test_what_a_release_has_stored_stays_as_it_is() -> None:
     assert {key: found[key] for key in description} == description
     # Names of an environment are the app's own, not options that could be missing.
     assert stored_app({**description, "environment": {}})["environment"] == {}
+
+
+ABOUT = "app shop, release 0123456789ab: "
+NO_ANSWER = "Module result deserialization failed."
+
+
+def told(**result: object) -> dict[str, object]:
+    return dict(failed_step(result, "Build shop", "shop", "0123456789ab"))
+
+
+@pytest.mark.parametrize("said", [f"{ABOUT}no answer", "app shop: no answer"])
+def test_a_step_that_tells_why_it_failed_is_believed(said: str) -> None:
+    result = {"remedy": "mend it", "log": "boom", "view": "no process", "locked": True}
+    assert told(**result, msg=said) == {**result, "msg": f"{ABOUT}no answer"}
+
+
+def test_a_step_that_was_killed_has_a_cause_and_a_remedy() -> None:
+    found = told(msg=NO_ANSWER, rc=137, module_stdout="")
+    assert found["msg"] == f'{ABOUT}"Build shop" was killed on the host by SIGKILL'
+    assert "journalctl --dmesg" in str(found["remedy"])
+
+
+@pytest.mark.parametrize("result", [{"rc": 1, "module_stdout": ""}, {"rc": 137}, {"rc": 400, "module_stdout": ""}, {}])
+def test_a_step_that_was_not_killed_is_not_said_to_be(result: dict[str, object]) -> None:
+    found = told(msg=NO_ANSWER, **result)
+    assert found["msg"] == f'{ABOUT}"Build shop" failed: {NO_ANSWER}'
+    assert found["remedy"]
+    assert (found["log"], found["view"], found["locked"]) == ("", "", False)

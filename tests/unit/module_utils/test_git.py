@@ -135,9 +135,10 @@ def refuse(_command: list[str], _environment: Mapping[str, str]) -> tuple[int, s
 
 
 def test_a_server_that_is_away_leaves_the_app_at_what_it_has() -> None:
-    reason = f"app shop: git cannot read {ADDRESS}: ssh: connect to host git.example.org port 2222: Connection refused"
+    refused = "ssh: connect to host git.example.org port 2222: Connection refused"
+    reason = f"app shop, version main: git cannot read {ADDRESS}: {refused}"
     assert find_revision(refuse, "shop", ADDRESS, "main", HOST_ACCESS, MANIFEST) == Revision(
-        "a" * 40, warning=f"{reason}; goes on with what main was at the last deploy, commit aaaaaaaaaaaa"
+        "a" * 40, warning=f"{reason}; goes on with what that was at the last deploy, commit aaaaaaaaaaaa"
     )
     assert find_revision(refuse, "shop", ADDRESS, "main", HOST_ACCESS, {}) == Revision(None, error=reason)
 
@@ -147,7 +148,7 @@ def test_a_version_that_is_gone_is_an_error_though_it_was_deployed(repository: R
     manifest = {"revision": commit, "source": {"git": repository.address, "version": "v1"}}
     found = find_revision(run, "shop", repository.address, "v1", HOST_ACCESS, manifest)
     assert found.commit is None
-    assert found.error.startswith(f"app shop: {repository.address} has no branch or tag 'v1'")
+    assert found.error.startswith(f"app shop, version v1: {repository.address} has no branch or tag 'v1'")
 
 
 @pytest.mark.parametrize("code", [124, 137])

@@ -63,7 +63,7 @@ def test_it_reports_a_change_in_check_mode_alone(host: Host, check: bool, change
 def test_a_repository_that_cannot_be_read_is_named(host: Host, tmp_path: Path) -> None:
     [failure] = plan_of(app("a", git=f"file://{tmp_path}/none", version="main"))["failures"]
     assert (failure["name"], failure["served"]) == ("a", None)
-    assert failure["report"].startswith(f"app a: git cannot read file://{tmp_path}/none: ")
+    assert failure["report"].startswith(f"app a, version main: git cannot read file://{tmp_path}/none: ")
 
 
 def served(host: Host, name: str, **manifest: Any) -> None:
@@ -84,8 +84,8 @@ def test_a_repository_that_is_away_leaves_the_app_at_its_commit(
     found = plan_of(app("a", **source), app("b", revision="r1"))
     assert [entry["revision"] for entry in found["apps"]] == ["a" * 40, "r1"]
     [warning] = warnings
-    assert warning.startswith(f"app a: git cannot read file://{tmp_path}/none: ")
-    assert warning.endswith("; goes on with what main was at the last deploy, commit aaaaaaaaaaaa")
+    assert warning.startswith(f"app a, version main: git cannot read file://{tmp_path}/none: ")
+    assert warning.endswith("; goes on with what that was at the last deploy, commit aaaaaaaaaaaa")
 
 
 @pytest.mark.parametrize("manifest", ["", "[]", "{}"])
@@ -98,7 +98,8 @@ def test_an_unreadable_manifest_tells_nothing(host: Host, tmp_path: Path, manife
 def test_what_cannot_be_read_is_alone(host: Host, tmp_path: Path) -> None:
     apps = [app(name, git=f"file://{tmp_path}/{name}", version="main") for name in ("a", "b")]
     found = plan_of(*apps, app("c", revision="r1"))
-    assert [failure["report"].split(": ")[0] for failure in found["failures"]] == ["app a", "app b"]
+    said = [failure["report"].split(": ")[0] for failure in found["failures"]]
+    assert said == ["app a, version main", "app b, version main"]
     assert [entry["name"] for entry in found["to_do"]] == ["c"]
 
 
