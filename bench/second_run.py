@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How much longer does a run of site.yml that changes nothing take for many apps than for one?
 
-    bench/second_run.py [--apps 50] [--rounds 5]
+    bench/second_run.py [--distribution debian:13] [--apps 50] [--rounds 5]
 
 Makes two container hosts, provisions one with a single app and one with many, and then runs site.yml on each in
 turn. Prints the median of each and the ratio; the hosts are removed at the end. Takes about ten minutes.
@@ -23,7 +23,7 @@ CLONE = Path(__file__).resolve().parent.parent
 UNCHANGED = re.compile(r" changed=0 .* failed=0 ")
 
 
-def make_inventory(folder: Path, host: str, apps: int) -> Path:
+def make_inventory(folder: Path, host: str, distribution: str, apps: int) -> Path:
     """Write an inventory of one container host with that many small apps."""
     inventory = folder / host
     (inventory / "group_vars").mkdir(parents=True)
@@ -33,7 +33,7 @@ def make_inventory(folder: Path, host: str, apps: int) -> Path:
             "vars": {
                 "ansible_connection": "containers.podman.podman",
                 "ansible_python_interpreter": "/usr/bin/python3",
-                "container_host_distribution": "debian:13",
+                "container_host_distribution": distribution,
             },
         }
     }
@@ -79,12 +79,14 @@ def measure(inventories: dict[int, Path], rounds: int) -> dict[int, list[float]]
 def main() -> None:
     """Make, provision, measure, print, remove."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--distribution", default="debian:13")
     parser.add_argument("--apps", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="emperor-flask-bench-") as name:
         inventories = {
-            apps: make_inventory(Path(name), f"emperor-flask-bench-{apps}", apps) for apps in (1, given.apps)
+            apps: make_inventory(Path(name), f"emperor-flask-bench-{apps}", given.distribution, apps)
+            for apps in (1, given.apps)
         }
         try:
             for apps, inventory in inventories.items():
@@ -97,7 +99,8 @@ def main() -> None:
             for inventory in inventories.values():
                 play(inventory, "playbooks/development.yml", "--extra-vars", "container_host_state=absent")
     one, many = (statistics.median(found[apps]) for apps in (1, given.apps))
-    print(f"second run of site.yml, median of {given.rounds}: 1 app {one:.1f} s, {given.apps} apps {many:.1f} s")
+    print(f"second run of site.yml on {given.distribution}, median of {given.rounds} interleaved rounds:")
+    print(f"1 app {one:.1f} s, {given.apps} apps {many:.1f} s")
     print(f"ratio {many / one:.2f} (at most 1.5 is the aim)")
 
 
