@@ -7,7 +7,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from faults import BAD, GIT_PORT, VICTIM, small_app
+from faults import BAD, GIT_PORT, TIMEOUT, VICTIM, small_app
 from owner import Owner
 
 
@@ -21,7 +21,7 @@ def make(owner: Owner) -> None:
             app,
             wsgi="small:application",
             workers={"processes": 1, "threads": 4},
-            health={"timeout": "5s"},
+            health={"timeout": f"{TIMEOUT}s"},
             release_command="true migration",
         )
     owner.describe("git", source={"git": f"http://127.0.0.1:{GIT_PORT}/git.git", "version": "good"})

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from load import Load
 from outside import Outside, on_each
 from owner import Owner
 from playbooks import Playbook, play
@@ -15,6 +18,8 @@ from playbooks import Playbook, play
 VICTIM = "victim"
 BAD = ("import", "loop", "check", "command", "wrong", "disk", "git")
 GIT_PORT = 9418
+# The `health.timeout` of each.
+TIMEOUT = 5
 
 _FOLDER = "/run/emperor-flask-fault"
 _SMALL = '''"""Tells its version and its release."""
@@ -39,6 +44,17 @@ def application(environ, start_response):
 def small_app(version: str) -> str:
     """Return the code of an app without requirements."""
     return _SMALL.format(version=version)
+
+
+@contextmanager
+def asked(hosts: Sequence[str], apps: Sequence[str], name: str) -> Iterator[dict[str, Load]]:
+    """Let a light load ask for some apps of each host."""
+    domains = [f"{app}.localhost" for app in apps]
+    with ExitStack() as stack:
+        yield {
+            host: stack.enter_context(Load(Outside(host).address, domains, 20, Owner(host).folder / name))
+            for host in hosts
+        }
 
 
 def install(outside: Outside) -> None:
@@ -102,6 +118,16 @@ MOMENTS = (
     Moment("before-retired", "os.remove", _VASSAL),
     Moment("after-retired", "os.remove", _VASSAL, after=True),
 )
+
+
+class Outage(NamedTuple):
+    """What a power cut cost: the requests that found nobody, and the seconds from power on to the first answer."""
+
+    host: str
+    moment: str
+    lost: int
+    seconds: float
+    requests: int
 
 
 class Victim:

@@ -85,11 +85,14 @@ class Outside:
         assert status in (b"100", b"413"), status
         return status == b"100"
 
-    def cut_power(self) -> None:
-        """Take away the host from one moment to the next, and start it again."""
+    def cut_power(self) -> tuple[float, float]:
+        """Take away the host from one moment to the next, and start it again; return when each was done."""
+        off = time.time()
         _podman("kill", "--signal", "KILL", self.name)
+        on = time.time()
         _podman("start", self.name)
         self.wait("systemctl is-system-running | grep -Eq 'running|degraded'", 60)
+        return off, on
 
     def wait(self, condition: str, timeout: float) -> None:
         """Wait until a shell command succeeds inside."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from faults import BAD, VICTIM, check_converged, small_app
-from load import Load, Request
+from faults import BAD, TIMEOUT, VICTIM, asked, check_converged, small_app
+from load import Request
 from outside import Condition, Outside, on_each
 from owner import Owner
 from playbooks import Run, play
@@ -33,7 +32,6 @@ CODE = {
     "wrong": small_app("bad") + ANSWERS_BY_ITSELF,
     "disk": small_app("bad"),
 }
-TIMEOUT = 5
 LIMIT = {app: TIMEOUT + (40 if app == "loop" else 5) for app in BAD}
 CAUSE = {
     "import": r"No module named 'nothing_of_that_name'",
@@ -93,13 +91,8 @@ def conditions(host: str) -> dict[str, Condition]:
 
 def play_under_load(inventory: Path, hosts: list[str], name: str) -> dict[str, Attempt]:
     """Deploy all apps, while each is asked."""
-    domains = [f"{app}.localhost" for app in (*BAD, VICTIM)]
     before = on_each(hosts, conditions)
-    with ExitStack() as stack:
-        loads = {
-            host: stack.enter_context(Load(Outside(host).address, domains, 20, Owner(host).folder / name))
-            for host in hosts
-        }
+    with asked(hosts, [*BAD, VICTIM], name) as loads:
         runs = on_each(hosts, lambda host: play(inventory, "deploy", host))
     after = on_each(hosts, conditions)
     attempts = {}
@@ -141,8 +134,8 @@ def test_the_message_names_app_release_cause_and_remedy(attempts: dict[str, Atte
         report = attempt.run.report(attempt_host)
         parts = re.split(r"^(?=app )", report, flags=re.MULTILINE)
         own = next((part for part in parts if re.match(rf"app {app}\b", part)), "")
-        # Which release it would be, only the git server could say.
-        named = "app git: " if app == "git" else rf"app {app}, release [0-9a-f]{{12}}: "
+        # Which release a version would be, only the git server could say.
+        named = "app git, version mended: " if app == "git" else rf"app {app}, release [0-9a-f]{{12}}: "
         assert re.match(named, own), report
         assert re.search(CAUSE[app], own), own
         assert re.search(REMEDY[app], own), own

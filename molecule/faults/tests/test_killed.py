@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from faults import MOMENTS, VICTIM, Moment, Victim, check_unchanged, has_struck, wait_struck, wake
+from faults import MOMENTS, TIMEOUT, VICTIM, Moment, Victim, asked, check_unchanged, has_struck, wait_struck, wake
 from load import Load
-from outside import Outside, on_each
-from owner import Owner
+from outside import on_each
 
+# Seconds within which a step fails.
+LIMIT = TIMEOUT + 5
 # Nothing that is waited for runs out here.
 HANGING = next(moment for moment in MOMENTS if moment.name == "before-activated")
 
@@ -21,13 +22,8 @@ HANGING = next(moment for moment in MOMENTS if moment.name == "before-activated"
 @pytest.fixture(scope="module")
 def loads(hosts: list[str]) -> Iterator[dict[str, Load]]:
     """A light load on the victim, as long as it is interrupted."""
-    with ExitStack() as stack:
-        yield {
-            host: stack.enter_context(
-                Load(Outside(host).address, [f"{VICTIM}.localhost"], 20, Owner(host).folder / "load-killed")
-            )
-            for host in hosts
-        }
+    with asked(hosts, [VICTIM], "load-killed") as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)
@@ -49,8 +45,12 @@ def test_a_step_is_killed(inventory: Path, hosts: list[str], moment: Moment) -> 
         run = victim.deploy().wait()
         assert has_struck(victim.outside), f"{host}: {moment} never came"
         assert run.code != 0, f"{host}: {run.tail()}"
-        current = victim.outside.condition(VICTIM).current
-        assert f"Release {current} of {VICTIM}" in run.report(host), f"{current} is current, but: {run.report(host)}"
+        said, current = run.report(host), victim.outside.condition(VICTIM).current
+        assert re.match(rf'app {VICTIM}, release [0-9a-f]{{12}}: ".+" was killed on the host by SIGKILL\n', said), said
+        assert re.search(r"\nWhat to do: find what did it, .+; then run again\.$", said), said
+        assert f"Release {current} of {VICTIM}" in said, f"{current} is current, but: {said}"
+        step = run.failures(host, VICTIM)[0]
+        assert step.ended - step.began <= LIMIT, step
         assert victim.outside.get(VICTIM).status == 200
         victim.converge()
 
@@ -83,7 +83,8 @@ def test_two_deploys_at_once(inventory: Path, hosts: list[str]) -> None:
         hasty = victim.deploy(flask_app_lock_timeout="1").wait()
         assert hasty.code != 0
         said = hasty.report(host)
-        assert f"is at app {VICTIM} since {time.strftime('%Y-', time.gmtime())}" in said, said
+        assert re.match(rf"app {VICTIM}, release [0-9a-f]{{12}}: \S+ is at app {VICTIM} since \d{{4}}-", said), said
+        assert "wait for that run to end, and run again" in said
         patient = victim.deploy()
         time.sleep(4)
         assert patient.running()

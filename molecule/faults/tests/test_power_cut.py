@@ -3,27 +3,52 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from faults import MOMENTS, VICTIM, Moment, Victim, check_unchanged, wait_struck
+from faults import MOMENTS, VICTIM, Moment, Outage, Victim, asked, check_unchanged, wait_struck
+from load import Load
 from outside import Outside, on_each
+
+# Seconds from power on to the first answer; a container starts in one or two, and two start at a time.
+LONGEST = 15
+
+
+@pytest.fixture(scope="module")
+def loads(hosts: list[str]) -> Iterator[dict[str, Load]]:
+    """A light load on the victim, also while there is nobody to answer."""
+    with asked(hosts, [VICTIM], "load-power") as found:
+        yield found
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=[moment.name for moment in MOMENTS])
-def test_the_host_is_restarted(inventory: Path, hosts: list[str], moment: Moment) -> None:
+def test_the_host_is_restarted(
+    inventory: Path, hosts: list[str], loads: dict[str, Load], outages: list[Outage], moment: Moment
+) -> None:
+    """A host alone answers nobody while it is off; nothing else is lost, neither by the start nor by the next run."""
+
     def check(host: str) -> None:
         victim = Victim(inventory, host)
         victim.arm("hang", moment)
         deploy = victim.deploy()
         wait_struck(victim.outside)
-        victim.outside.cut_power()
+        off, on = victim.outside.cut_power()
         # Without a new run: what was live before, or is by the rename that was made, answers again.
         current = victim.outside.condition(VICTIM).current
         assert wait_answer(victim.outside) == current
         deploy.wait()
         victim.converge()
+
+        requests = [request for request in loads[host].requests() if request.start + request.seconds > off]
+        back = next(request.start for request in requests if request.good and request.start > off)
+        lost = [request for request in requests if not request.good]
+        outages.append(Outage(host, moment.name, len(lost), back - on, len(requests)))
+        assert [request for request in lost if request.start > back] == [], host
+        assert back - on < LONGEST, host
+        first = [request for request in requests if request.good and back <= request.start < back + 0.5]
+        assert {request.release for request in first} == {current}, host
 
     on_each(hosts, check)
 
@@ -34,7 +59,7 @@ def test_then_nothing_is_left_to_do(inventory: Path, hosts: list[str]) -> None:
 
 def wait_answer(outside: Outside) -> str:
     """Return the release that answers, once one does."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + LONGEST
     while True:
         try:
             answer = outside.get(VICTIM)
