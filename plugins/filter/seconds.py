@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.emperor.flask.plugins.plugin_utils import app_rules
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules import values
 
 DOCUMENTATION = r"""
 name: seconds
@@ -41,7 +41,7 @@ _value:
 def seconds(time: Any) -> int:
     """Return seconds, or raise a filter error."""
     try:
-        return app_rules.seconds(str(time))
+        return values.seconds(str(time))
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -112,6 +112,9 @@ def _complete_value(raw: Any, spec: Mapping[str, Any], path: str, problems: Prob
                 "required": True,
             }
             return [_complete_value(item, item_spec, f"{path}[{index}]", problems) for index, item in enumerate(raw)]
+    elif kind == "bool":
+        if isinstance(raw, bool):
+            return bool(raw)
     elif kind == "int":
         if isinstance(raw, int) and not isinstance(raw, bool):
             return int(raw)

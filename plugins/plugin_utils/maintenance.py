@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
-from ansible_collections.emperor.flask.plugins.plugin_utils.app_rules import seconds
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.values import seconds
 
 DEFAULT_MESSAGE = "We are working on this site. Please come back in a few minutes."
 # The longest parameter that nginx takes has 4096 bytes, and the page around the message has its share.

@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""Kinds of values that many keys have: times, sizes, paths, addresses.
+
+What is later written into nginx's or uWSGI's configuration passes here first: both read their files as code, so a
+value is accepted only if it cannot be syntax there.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import Problems
+
+_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*(/[A-Za-z0-9_][A-Za-z0-9_.@+-]*)*")
+_URL = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.~-]*)+")
+_REQUEST_PATH = re.compile(r"/[A-Za-z0-9_.~/?=&%+-]*")
+# At most 9,999 of a unit: nginx counts bytes in 63 bits, and nobody uploads more.
+_SIZE = re.compile(r"[0-9]{1,4}[kmg]|[0-9]{1,9}")
+_TIME = re.compile(r"([0-9]{1,9})(s|m|h|d)")
+# Below what Linux takes (255 and 4095 bytes), with room for the folders around and temporary names.
+_NAME_LENGTH, PATH_LENGTH = 200, 1000
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(time: str) -> int:
+    """Return a checked time such as `30s` or `10m` in seconds."""
+    match = _TIME.fullmatch(time)
+    if not match:
+        raise ValueError(f"'{time}' is not a time; try 30s")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def check_path(value: str, what: str, where: str, problems: Problems) -> None:
+    if value.startswith("/") or ".." in PurePosixPath(value).parts:
+        problems.add(where, f"{what} {value} is outside the app; give a path below its root, without '..'")
+    elif len(value) > PATH_LENGTH or any(len(part) > _NAME_LENGTH for part in value.split("/")):
+        problems.add(where, f"{what} {value[:40]}… is too long; at most {PATH_LENGTH} characters")
+    elif not _PATH.fullmatch(value):
+        problems.add(where, f"{what} {value!r}: use letters, digits, '.', '_', '-', '@', '+' and '/'")
+
+
+def check_time(value: str, low: int, high: int, where: str, problems: Problems) -> None:
+    try:
+        number = seconds(value)
+    except ValueError as error:
+        problems.add(where, str(error))
+        return
+    if not low <= number <= high:
+        problems.add(where, f"{value} is not between {low}s and {high}s")
+
+
+def check_size(value: str, where: str, problems: Problems) -> None:
+    if not _SIZE.fullmatch(value):
+        problems.add(where, f"'{value}' is not a size; try 10m")
+
+
+def check_number(value: int, low: int, high: int, where: str, problems: Problems) -> None:
+    if not low <= value <= high:
+        problems.add(where, f"{value} is not between {low} and {high}")
+
+
+def check_prefix(value: str, example: str, where: str, problems: Problems) -> bool:
+    """Check the beginning of addresses, such as `/static`; tell whether it is one."""
+    good = len(value) <= PATH_LENGTH and _URL.fullmatch(value) is not None and ".." not in value
+    if not good:
+        problems.add(where, f"'{value}' is not a prefix such as {example}; it starts with '/' and ends without")
+    return good
+
+
+def check_request_path(value: str, example: str, where: str, problems: Problems) -> None:
+    if len(value) > PATH_LENGTH or not _REQUEST_PATH.fullmatch(value):
+        problems.add(where, f"'{value}' is not a path such as {example}")
