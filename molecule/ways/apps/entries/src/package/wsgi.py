@@ -1,0 +1,12 @@
+"""An app in a package of its own folder."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/")
+def index() -> str:
+    return "subfolder"
