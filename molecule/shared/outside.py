@@ -18,21 +18,28 @@ T = TypeVar("T")
 
 # Prints all that says which release of an app runs, and what a deploy must not leave behind.
 _LOOK = r"""
-import json, os, subprocess, sys
+import contextlib, json, os, subprocess, sys
 from pathlib import Path
 app, root = sys.argv[1], Path("/srv/apps", sys.argv[1])
 def mine(folder):
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     return [name for name in names if name.split(".")[0] == app]
+def present(names, look):
+    # A vassal that is being retired may be gone from one moment to the next.
+    found = {}
+    for name in names:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found[name] = look(name)
+    return found
 sockets = "/run/flask-emperor/sockets"
 pids = subprocess.run(["pgrep", "--euid", f"app-{app}"], capture_output=True, text=True).stdout.split()
 history = root / "history.jsonl"
 print(json.dumps({
     "current": os.path.basename(os.readlink(root / "current")) if (root / "current").is_symlink() else None,
     "vassals": mine("/etc/flask-emperor/vassals"),
-    "sockets": {name: os.lstat(f"{sockets}/{name}").st_ino for name in mine(sockets)},
+    "sockets": present(mine(sockets), lambda name: os.lstat(f"{sockets}/{name}").st_ino),
     "leftovers": sorted(map(str, [*root.rglob("*.tmp"), *Path("/etc/flask-emperor/vassals").glob(f".{app}.*")])),
-    "processes": {pid: Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[19] for pid in pids},
+    "processes": present(pids, lambda pid: Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[19]),
     "history": [json.loads(line) for line in history.read_text().splitlines()] if history.exists() else [],
 }))
 """
