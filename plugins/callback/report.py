@@ -19,8 +19,8 @@ version_added: 0.1.0
 author: The emperor.flask maintainers
 description:
   - Prints the result of M(emperor.flask.report) line by line, a failed step of a release in one line and the report
-    of the failure as it is, and all else as P(ansible.builtin.default#callback) does. With C(-v) failures are printed
-    as there, too.
+    of the failure as it is, what to do about a host that went away, and all else as
+    P(ansible.builtin.default#callback) does. With C(-v) failures are printed as there, too.
   - In a play that sets C(emperor_flask_reports), C(-e format=json) leaves standard output to the report; failures go
     to standard error.
 extends_documentation_fragment:
@@ -102,6 +102,14 @@ class CallbackModule(Default):
             self._screen.display(str(facts.get("msg")), color=constants.COLOR_ERROR)
         else:
             super().v2_runner_on_failed(result, ignore_errors)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        """Print what the default prints, and what to do."""
+        super().v2_runner_on_unreachable(result)
+        self._display.display(
+            "What to do: see that the host is up and lets you in; then run again: that goes on where this run stopped",
+            color=constants.COLOR_UNREACHABLE,
+        )
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Print the recap, unless a program reads."""

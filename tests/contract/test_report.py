@@ -113,5 +113,16 @@ def test_the_report_of_a_failure_is_printed_once_and_as_it_is(run: Run, failing:
     assert "\nfailed: [a]\napp shop: no luck\n  'KeyError': x\nWhat to do: mend it\n" in done.said
 
 
+def test_a_host_that_went_away_has_a_remedy(run: Run, failing: Path) -> None:
+    [play] = yaml.safe_load(failing.read_text())
+    play["connection"] = "ssh"
+    play["vars"] = {"ansible_ssh_common_args": "-F none -o BatchMode=yes -o ConnectTimeout=1"}
+    play["tasks"] = [{"ansible.builtin.command": {"cmd": "true"}}]
+    failing.write_text(yaml.safe_dump([play]))
+    done = played(run, failing, hosts="127.0.0.1:1,", **OURS)
+    assert done.code == 4
+    assert re.search(r"UNREACHABLE!(.|\n)*\nWhat to do: see that the host is up .* run again", done.said)
+
+
 def test_more_is_printed_when_it_is_asked_for(run: Run, failing: Path) -> None:
     assert "fatal: [a]" in played(run, failing, "-v", **OURS).said
