@@ -45,10 +45,11 @@ def test_a_step_is_killed(inventory: Path, hosts: list[str], moment: Moment) -> 
         run = victim.deploy().wait()
         assert has_struck(victim.outside), f"{host}: {moment} never came"
         assert run.code != 0, f"{host}: {run.tail()}"
-        said, current = run.report(host), victim.outside.condition(VICTIM).current
+        said, after = run.report(host), victim.outside.condition(VICTIM)
         assert re.match(rf'app {VICTIM}, release [0-9a-f]{{12}}: ".+" was killed on the host by SIGKILL\n', said), said
         assert re.search(r"\nWhat to do: find what did it, .+; then run again\.$", said), said
-        assert f"Release {current} of {VICTIM}" in said, f"{current} is current, but: {said}"
+        assert f"Release {after.current} of {VICTIM}" in said, f"{after.current} is current, but: {said}"
+        assert "was killed on the host" in after.history[-1]["why"], after.history[-1]
         step = run.failures(host, VICTIM)[0]
         assert step.ended - step.began <= LIMIT, step
         assert victim.outside.get(VICTIM).status == 200
