@@ -44,7 +44,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Cause as C(msg), C(remedy), what the app wrote as C(log), the emperor's C(view), and C(locked).
+  description:
+    - C(cause), and all of the message as C(msg); C(remedy), what the app wrote as C(log), the emperor's C(view).
+    - C(locked), whether another run was at the app.
   type: dict
 """
 
@@ -61,7 +63,7 @@ def failed_step(result: Mapping[str, Any], task: str, name: str, release: str) -
     else:
         cause = f'"{task}" failed: {told["msg"] or "no message"}'
         told["remedy"] = "the message tells what the host lacks; with -vvv, all that was written is shown"
-    return {**told, "msg": about + cause, "locked": bool(result.get("locked"))}
+    return {**told, "msg": about + cause, "cause": cause, "locked": bool(result.get("locked"))}
 
 
 class FilterModule:

@@ -30,6 +30,7 @@ _REMEDIES = (
         r"(PermissionError|Read-only file system|Permission denied).*'(?P<what>/srv/apps/[^/']+/releases/[^']+)'",
         "the app may not write to its own code; list the folder of {what} under writable",
     ),
+    (r"(SyntaxError|IndentationError|TabError): ", "the lines above name the file and the line; mend that"),
     (r"git cannot (read|fetch)", "see that the host reaches the git server, and that the version is there"),
     (
         r"(Connection refused|could not connect|Can't connect|Name or service not known|could not translate host name)",

@@ -136,12 +136,13 @@ def told(**result: object) -> dict[str, object]:
 @pytest.mark.parametrize("said", [f"{ABOUT}no answer", "app shop: no answer"])
 def test_a_step_that_tells_why_it_failed_is_believed(said: str) -> None:
     result = {"remedy": "mend it", "log": "boom", "view": "no process", "locked": True}
-    assert told(**result, msg=said) == {**result, "msg": f"{ABOUT}no answer"}
+    assert told(**result, msg=said) == {**result, "msg": f"{ABOUT}no answer", "cause": "no answer"}
 
 
 def test_a_step_that_was_killed_has_a_cause_and_a_remedy() -> None:
     found = told(msg=NO_ANSWER, rc=137, module_stdout="")
-    assert found["msg"] == f'{ABOUT}"Build shop" was killed on the host by SIGKILL'
+    assert found["cause"] == '"Build shop" was killed on the host by SIGKILL'
+    assert found["msg"] == f"{ABOUT}{found['cause']}"
     assert "journalctl --dmesg" in str(found["remedy"])
 
 

@@ -74,6 +74,7 @@ NO_ANSWER = "no answer ([Errno 111] Connection refused)"
         ("answered 502, expected 200 to 399", "", "the app failed at this request"),
         ("answered 200, but the answer does not contain 'x'", "", "set health.text to a text that the page has"),
         ("timed out", "DAMN ! worker 1 (pid: 7) died, killed by signal 9 :( trying respawn ...", "for its memory"),
+        ("timed out", trace("IndentationError: unexpected indent"), "the lines above name the file and the line"),
         ("timed out", trace("OSError: [Errno 28] No space left on device: 'x'"), "make room: df -h /srv/apps"),
         ("timed out", trace("ZeroDivisionError: division by zero"), "the traceback says where the app fails"),
         ("timed out", "", "the lines above are all there is"),
