@@ -42,7 +42,7 @@ def test_the_host_is_restarted(
         victim.converge()
 
         requests = [request for request in loads[host].requests() if request.start + request.seconds > off]
-        back = next(request.start for request in requests if request.good and request.start > off)
+        back = next(request.start for request in requests if request.good and request.start > on)
         lost = [request for request in requests if not request.good]
         outages.append(Outage(host, moment.name, len(lost), back - on, len(requests)))
         assert [request for request in lost if request.start > back] == [], host
