@@ -9,7 +9,7 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
 
-from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import killed_by, visible
+from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import AWAY, killed_by, unanswered, visible
 
 DOCUMENTATION = r"""
 name: report
@@ -62,6 +62,8 @@ class CallbackModule(Default):
         super().__init__()
         self._screen: Any = self._display
         self._only_report = False
+        # Of each host, the release that its plan has for an app.
+        self._planned: dict[str, dict[str, str]] = {}
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """Find out who reads: a person or a program."""
@@ -76,7 +78,10 @@ class CallbackModule(Default):
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Print a report, or what the default prints."""
-        report = _facts(result).get(_REPORT)
+        facts = _facts(result)
+        if _task(result).action == "emperor.flask.plan":
+            self._planned[self.host_label(result)] = {entry["name"]: entry["id"] for entry in facts.get("to_do", [])}
+        report = facts.get(_REPORT)
         if report is None:
             if not self._only_report:
                 super().v2_runner_on_ok(result)
@@ -90,13 +95,17 @@ class CallbackModule(Default):
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """Print a failed step in one line, since a report follows, and that report as it is."""
         task, facts = _task(result), _facts(result)
-        if self._display.verbosity or self._only_report or ignore_errors:
+        if self._display.verbosity or self._only_report:
+            super().v2_runner_on_failed(result, ignore_errors)
+        elif away := unanswered(facts):
+            self._print_failure(result, f"the host gives no answer: {away}")
+            if not ignore_errors:
+                self._print_what_to_do(result)
+        elif ignore_errors:
             super().v2_runner_on_failed(result, ignore_errors)
         elif "remedy" in facts or killed_by(facts):
-            if self._last_task_banner != task._uuid:
-                self._print_task_banner(task)
             said = facts["msg"] if "remedy" in facts else f"killed on the host by {killed_by(facts)}"
-            self._screen.display(f"failed: [{self.host_label(result)}]: {said}", color=constants.COLOR_ERROR)
+            self._print_failure(result, said)
         elif task.action == "ansible.builtin.fail":
             self._screen.display(f"\nfailed: [{self.host_label(result)}]", color=constants.COLOR_ERROR)
             self._screen.display(str(facts.get("msg")), color=constants.COLOR_ERROR)
@@ -106,10 +115,26 @@ class CallbackModule(Default):
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """Print what the default prints, and what to do."""
         super().v2_runner_on_unreachable(result)
-        self._display.display(
-            "What to do: see that the host is up and lets you in; then run again: that goes on where this run stopped",
-            color=constants.COLOR_UNREACHABLE,
-        )
+        self._print_what_to_do(result)
+
+    def _print_failure(self, result: Any, said: str) -> None:
+        task = _task(result)
+        if self._last_task_banner != task._uuid:
+            self._print_task_banner(task)
+        self._screen.display(f"failed: [{self.host_label(result)}]: {said}", color=constants.COLOR_ERROR)
+
+    def _print_what_to_do(self, result: Any) -> None:
+        lines = [f"What to do: {AWAY}; then run again: that goes on where this run stopped"]
+        step = _task(result).get_name().rpartition(" : ")[2]
+        name = step.rpartition(" ")[2]
+        if release := self._planned.get(self.host_label(result), {}).get(name):
+            lines = [
+                f'app {name}, release {release}: the host went away in "{step}"',
+                f"Once the host is up, the release of {name} that was current gets all traffic again.",
+                *lines,
+            ]
+        for line in lines:
+            self._display.display(line, color=constants.COLOR_UNREACHABLE)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Print the recap, unless a program reads."""

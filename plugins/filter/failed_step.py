@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import killed_by
+from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import AWAY, killed_by, unanswered
 
 DOCUMENTATION = r"""
 name: failed_step
@@ -34,6 +34,10 @@ options:
     description: Id of the release.
     type: str
     required: true
+  cleared:
+    description: Result of the task that cleared up after it; it tells whether the host is still there.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -46,16 +50,22 @@ RETURN = r"""
 _value:
   description:
     - C(cause), and all of the message as C(msg); C(remedy), what the app wrote as C(log), the emperor's C(view).
-    - C(locked), whether another run was at the app.
+    - C(locked), whether another run was at the app, and C(away), whether the host went away.
   type: dict
 """
 
 
-def failed_step(result: Mapping[str, Any], task: str, name: str, release: str) -> dict[str, Any]:
+def failed_step(
+    result: Mapping[str, Any], task: str, name: str, release: str, cleared: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return what a person should know of a step that failed."""
     about = f"app {name}, release {release}: "
     told = {key: str(result.get(key) or "") for key in ("msg", "log", "view", "remedy")}
-    if "remedy" in result:  # One of ours; not all of them know the release.
+    away = unanswered(result) or unanswered(cleared or {})
+    if away:
+        cause = f'the host went away in "{task}": {away}'
+        told["remedy"] = AWAY
+    elif "remedy" in result:  # One of ours; not all of them know the release.
         cause = told["msg"].removeprefix(about).removeprefix(f"app {name}: ")
     elif signal := killed_by(result):
         cause = f'"{task}" was killed on the host by {signal}'
@@ -63,7 +73,7 @@ def failed_step(result: Mapping[str, Any], task: str, name: str, release: str) -
     else:
         cause = f'"{task}" failed: {told["msg"] or "no message"}'
         told["remedy"] = "the message tells what the host lacks; with -vvv, all that was written is shown"
-    return {**told, "msg": about + cause, "cause": cause, "locked": bool(result.get("locked"))}
+    return {**told, "msg": about + cause, "cause": cause, "locked": bool(result.get("locked")), "away": bool(away)}
 
 
 class FilterModule:

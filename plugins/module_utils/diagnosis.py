@@ -156,6 +156,18 @@ def of_os_error(error: OSError) -> str:
     return "look at the path that is named, and run again"
 
 
+AWAY = "see that the host is up and lets you in"
+
+
+def unanswered(result: Mapping[str, Any]) -> str:
+    """Return why the host gave no answer to a module, from what Ansible makes of that, or an empty text."""
+    # 255 is how podman and docker say that they could run nothing, as ssh does; over ssh Ansible takes care of it.
+    if result.get("rc") != 255 or str(result.get("module_stdout", "?")).strip():
+        return ""
+    lines = str(result.get("module_stderr") or "").strip().splitlines()
+    return visible(lines[-1].removeprefix("Error: ")) if lines else "the connection ended"
+
+
 def killed_by(result: Mapping[str, Any]) -> str:
     """Return the name of the signal that killed a module, from what Ansible makes of its end, or an empty text."""
     # A shell tells a signal as an exit code above 128; a module that came to an end has an answer of its own.

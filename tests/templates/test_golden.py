@@ -109,6 +109,7 @@ TOLD = {
     "remedy": "the traceback says where the app fails; mend that",
 }
 KILLED = {"msg": "Module result deserialization failed.", "rc": 137, "module_stdout": ""}
+AWAY = {**KILLED, "rc": 255, "module_stderr": "Error: the container does not run"}
 LOCKED = {"locked": True, "msg": "app shop: bob@host is at it; wait for that run to end", "remedy": ""}
 # What a person reads, and no file of a host.
 REPORTS: dict[str, tuple[str, Callable[[], str]]] = {
@@ -117,6 +118,7 @@ REPORTS: dict[str, tuple[str, Callable[[], str]]] = {
     "flask_app/failure-next.txt": ("failure.j2", failure(PREVIOUS)),
     "flask_app/failure-repair.txt": ("failure.j2", failure(RELEASE, "repair")),
     "flask_app/failure-killed.txt": ("failure.j2", failure(PREVIOUS, result=KILLED)),
+    "flask_app/failure-away.txt": ("failure.j2", failure(PREVIOUS, result=AWAY)),
     "flask_app/failure-other.txt": ("failure.j2", failure(result={"msg": "no such group"})),
     "flask_app/failure-locked.txt": ("failure.j2", failure(PREVIOUS, result=LOCKED)),
 }

@@ -136,7 +136,7 @@ def told(**result: object) -> dict[str, object]:
 @pytest.mark.parametrize("said", [f"{ABOUT}no answer", "app shop: no answer"])
 def test_a_step_that_tells_why_it_failed_is_believed(said: str) -> None:
     result = {"remedy": "mend it", "log": "boom", "view": "no process", "locked": True}
-    assert told(**result, msg=said) == {**result, "msg": f"{ABOUT}no answer", "cause": "no answer"}
+    assert told(**result, msg=said) == {**result, "msg": f"{ABOUT}no answer", "cause": "no answer", "away": False}
 
 
 def test_a_step_that_was_killed_has_a_cause_and_a_remedy() -> None:
@@ -144,6 +144,24 @@ def test_a_step_that_was_killed_has_a_cause_and_a_remedy() -> None:
     assert found["cause"] == '"Build shop" was killed on the host by SIGKILL'
     assert found["msg"] == f"{ABOUT}{found['cause']}"
     assert "journalctl --dmesg" in str(found["remedy"])
+
+
+GONE = {"msg": NO_ANSWER, "rc": 255, "module_stdout": "", "module_stderr": "Error: no such host\n"}
+
+
+@pytest.mark.parametrize(
+    ("result", "cleared"), [(GONE, {}), ({"msg": NO_ANSWER, "rc": 137, "module_stdout": ""}, GONE), (GONE, GONE)]
+)
+def test_a_host_that_went_away_is_the_cause(result: dict[str, object], cleared: dict[str, object]) -> None:
+    found = failed_step(result, "Build shop", "shop", "0123456789ab", cleared)
+    assert found["cause"] == 'the host went away in "Build shop": no such host'
+    assert found["away"]
+    assert "is up" in found["remedy"]
+
+
+@pytest.mark.parametrize("result", [{"rc": 255, "module_stdout": "{}"}, {"rc": 255}, {"rc": 1, "module_stdout": ""}])
+def test_a_host_that_answered_did_not_go_away(result: dict[str, object]) -> None:
+    assert not told(msg=NO_ANSWER, **result)["away"]
 
 
 @pytest.mark.parametrize("result", [{"rc": 1, "module_stdout": ""}, {"rc": 137}, {"rc": 400, "module_stdout": ""}, {}])
