@@ -7,7 +7,7 @@
 One part alone writes to the terminal as it goes. Several run in two lanes side
 by side, the hosts in one and the rest in the other: each writes to a log, and a
 line now and then tells what it is doing. A part that fails shows the end of its
-log, and the last lines name it.
+log, and the last lines name it and its tests that failed.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ LOGS = ROOT / ".cache" / "check"
 COLLECTION = Path("ansible_collections", "emperor", "flask")
 HEARTBEAT = 20
 TAIL = 60
+# Of the tests that failed, this many lines, cut to this length.
+FINDINGS, WIDTH = 12, 160
 
 
 class PartError(Exception):
@@ -272,6 +274,7 @@ class Result:
     started: float
     ended: float | None = None
     error: str | None = None
+    findings: list[str] = field(default_factory=list)
 
     @property
     def seconds(self) -> int:
@@ -300,6 +303,7 @@ class Suite:
             result.ended = time.monotonic()
             with self.lock:
                 if result.error:
+                    result.findings = findings(result.log)
                     say(f"{part.name} FAILED after {result.seconds} s; the end of its log:")
                     print(tail(result.log), flush=True)
                 else:
@@ -353,6 +357,16 @@ def figures(log: Path) -> list[str]:
     return found
 
 
+def findings(log: Path) -> list[str]:
+    """The tests that failed, after what each found wrong."""
+    found, before = [], ""
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        if re.match(r"(FAILED|ERROR) \S+::", line) or (re.match(r"E  ", line) and not re.match(r"E  ", before)):
+            found.append(line[:WIDTH])
+        before = line
+    return list(dict.fromkeys(found))[-FINDINGS:]
+
+
 def last_line(log: Path) -> str:
     """The last line that says something: a task, not its rule of asterisks."""
     try:
@@ -396,10 +410,11 @@ def main() -> int:
     failed = [result for result in results if result.error]
     took = f"{time.monotonic() - started:.0f} s"
     say(f"took {took}: {', '.join(result.part.name for result in results)}")
-    for result in failed:
-        say(f"FAILED: {result.part.name}: {result.error}")
     if failed:
         say(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+        for result in failed:
+            say(f"FAILED: {result.part.name}: {result.error}")
+            print("".join(f"  | {line}\n" for line in result.findings), end="", flush=True)
         return 1
     say(f"{len(results)} passed, 0 failed")
     return 0
