@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,12 @@ from outside import Outside, on_each
 
 # Seconds from power on to the first answer; a container starts in one or two, and two start at a time.
 LONGEST = 15
+# A host that is up again when the run clears up has answers, and the step has just been killed.
+REPORT = re.compile(
+    rf'app {VICTIM}, release [0-9a-f]{{12}}: (the host went away in ".+": .+|".+" was killed on the host by SIGKILL)\n'
+    r"(.+\n)*.+ gets all traffic.*\n"
+    r"(.+\n)*What to do: .+; then run again\.$"
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +45,12 @@ def test_the_host_is_restarted(
         # Without a new run: what was live before, or is by the rename that was made, answers again.
         current = victim.outside.condition(VICTIM).current
         assert wait_answer(victim.outside) == current
-        deploy.wait()
+        run = deploy.wait()
+        assert run.code != 0, f"{host}: {run.tail()}"
+        said = run.report(host)
+        assert REPORT.match(said), said
+        # Either is named, whichever was current when nobody could ask the host.
+        assert current in said, f"{current} is current, but: {said}"
         victim.converge()
 
         requests = [request for request in loads[host].requests() if request.start + request.seconds > off]
