@@ -11,9 +11,7 @@ from ansible.plugins.callback.default import CallbackModule as Default
 from ansible_collections.emperor.flask.plugins.callback.report import CallbackModule
 
 
-def printed(
-    event: str, result: dict[str, Any], *ignored: bool, plan: list[dict[str, str]] | None = None
-) -> list[str]:
+def printed(event: str, result: dict[str, Any], *ignored: bool, plan: list[dict[str, str]] | None = None) -> list[str]:
     """Return what is shown of a task that ended, after a plan."""
     shown: list[str] = []
     task = SimpleNamespace(
@@ -37,9 +35,7 @@ def test_a_step_that_was_killed_is_shown_in_one_line() -> None:
 
 
 GONE = {"msg": "Module result deserialization failed.", "rc": 255, "module_stdout": "", "module_stderr": "Error: off\n"}
-WHAT_TO_DO = (
-    "What to do: see that the host is up and lets you in; then run again: that goes on where this run stopped"
-)
+WHAT_TO_DO = "What to do: see that the host is up and lets you in; then run again: that goes on where this run stopped"
 ABOUT = [
     'app shop, release 0123456789ab: the host went away in "Start and check shop"',
     "Once the host is up, the release of shop that was current gets all traffic again.",
