@@ -96,6 +96,8 @@ class Outside:
         """Take away the host from one moment to the next, and start it again; return when each was done."""
         off = time.time()
         _podman("kill", "--signal", "KILL", self.name)
+        # It is dead at once; podman may not know yet, and would not start what it takes for running.
+        _podman("wait", "--interval", "50ms", self.name)
         on = time.time()
         _podman("start", self.name)
         self.wait("systemctl is-system-running | grep -Eq 'running|degraded'", 60)
