@@ -130,6 +130,15 @@ class Outage(NamedTuple):
     requests: int
 
 
+class Failure(NamedTuple):
+    """How long a step took to fail, and how long it may take, in seconds."""
+
+    host: str
+    what: str
+    seconds: float
+    limit: int
+
+
 class Victim:
     """The app that is interrupted on one host, and the next version of it."""
 

@@ -9,7 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from faults import MOMENTS, TIMEOUT, VICTIM, Moment, Victim, asked, check_unchanged, has_struck, wait_struck, wake
+from faults import (
+    MOMENTS,
+    TIMEOUT,
+    VICTIM,
+    Failure,
+    Moment,
+    Victim,
+    asked,
+    check_unchanged,
+    has_struck,
+    wait_struck,
+    wake,
+)
 from load import Load
 from outside import on_each
 
@@ -38,7 +50,7 @@ def nothing_is_lost(loads: dict[str, Load]) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=[moment.name for moment in MOMENTS])
-def test_a_step_is_killed(inventory: Path, hosts: list[str], moment: Moment) -> None:
+def test_a_step_is_killed(inventory: Path, hosts: list[str], failures: list[Failure], moment: Moment) -> None:
     def check(host: str) -> None:
         victim = Victim(inventory, host)
         victim.arm("kill", moment)
@@ -51,6 +63,7 @@ def test_a_step_is_killed(inventory: Path, hosts: list[str], moment: Moment) -> 
         assert f"Release {after.current} of {VICTIM}" in said, f"{after.current} is current, but: {said}"
         assert re.match('".+" was killed on the host', after.history[-1]["why"]), after.history[-1]
         step = run.failures(host, VICTIM)[0]
+        failures.append(Failure(host, moment.name, step.ended - step.began, LIMIT))
         assert step.ended - step.began <= LIMIT, step
         assert victim.outside.get(VICTIM).status == 200
         victim.converge()
