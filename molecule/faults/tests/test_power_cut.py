@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import time
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from outside import Outside, on_each
 
 # Seconds from power on to the first answer; a container starts in one or two, and two start at a time.
 LONGEST = 15
+# From a port that a lost request had, podman's network leads to the address that the host had before for a while; such
+# a request reaches no host.
+NO_ROUTE = f"[Errno {errno.EHOSTUNREACH}]"
 # A host that is up again when the run clears up has answers, and the step has just been killed.
 REPORT = re.compile(
     rf'app {VICTIM}, release [0-9a-f]{{12}}: (the host went away in ".+": .+|".+" was killed on the host by SIGKILL)\n'
@@ -54,13 +58,14 @@ def test_the_host_is_restarted(
         victim.converge()
 
         requests = [request for request in loads[host].requests() if request.start + request.seconds > off]
-        back = next(request.start for request in requests if request.good and request.start > on)
+        answered = [request for request in requests if request.good and request.start > on]
+        # A worker of nginx may begin with a request late, and give the first answer to one that others came after.
+        back = min(request.start + request.seconds for request in answered)
         lost = [request for request in requests if not request.good]
         outages.append(Outage(host, moment.name, len(lost), back - on, len(requests)))
-        assert [request for request in lost if request.start > back] == [], host
+        assert [request for request in lost if request.start > back and NO_ROUTE not in request.error] == [], host
         assert back - on < LONGEST, host
-        first = [request for request in requests if request.good and back <= request.start < back + 0.5]
-        assert {request.release for request in first} == {current}, host
+        assert {request.release for request in answered if request.start <= back} == {current}, host
 
     on_each(hosts, check)
 
