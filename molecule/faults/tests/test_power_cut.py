@@ -63,7 +63,8 @@ def test_the_host_is_restarted(
         back = min(request.start + request.seconds for request in answered)
         lost = [request for request in requests if not request.good]
         outages.append(Outage(host, moment.name, len(lost), back - on, len(requests)))
-        assert [request for request in lost if request.start > back and NO_ROUTE not in request.error] == [], host
+        late = [request for request in lost if request.start > back and NO_ROUTE not in request.error]
+        assert late == [], f"{host}, first answer at {back}: {victim.outside.run('tail', '/var/log/nginx/error.log')}"
         assert back - on < LONGEST, host
         assert {request.release for request in answered if request.start <= back} == {current}, host
 
