@@ -62,11 +62,11 @@ def failed_step(
     about = f"app {name}, release {release}: "
     told = {key: str(result.get(key) or "") for key in ("msg", "log", "view", "remedy")}
     away = unanswered(result) or unanswered(cleared or {})
-    if away:
+    if "remedy" in result:  # One of ours; not all of them know the release.
+        cause = told["msg"].removeprefix(about).removeprefix(f"app {name}: ")
+    elif away:
         cause = f'the host went away in "{task}": {away}'
         told["remedy"] = AWAY
-    elif "remedy" in result:  # One of ours; not all of them know the release.
-        cause = told["msg"].removeprefix(about).removeprefix(f"app {name}: ")
     elif signal := killed_by(result):
         cause = f'"{task}" was killed on the host by {signal}'
         told["remedy"] = "find what did it, most often the kernel for want of memory: journalctl --dmesg --grep=kill"

@@ -19,11 +19,14 @@ def printed(event: str, result: dict[str, Any], *ignored: bool, plan: list[dict[
     )
     callback: Any = object.__new__(CallbackModule)
     callback._only_report = False
-    callback._planned = {"h": {entry["name"]: entry["id"] for entry in plan or []}}
+    callback._planned = {}
     callback._last_task_banner = task._uuid
     callback._display = SimpleNamespace(verbosity=0, display=lambda text, **_: shown.append(text))
     callback._screen = callback._display
     callback.host_label = lambda _: "h"
+    if plan is not None:
+        planning = SimpleNamespace(action="emperor.flask.plan")
+        callback.v2_runner_on_ok(SimpleNamespace(result={"to_do": plan}, task=planning))
     getattr(callback, event)(SimpleNamespace(result=result, task=task), *ignored)
     return shown
 
@@ -50,7 +53,8 @@ def test_a_host_that_gives_no_answer_is_shown_with_what_to_do() -> None:
 
 
 def test_a_host_that_went_away_in_a_release_has_left_an_app(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Default, "v2_runner_on_unreachable", lambda *_: None)
+    for event in ("v2_runner_on_ok", "v2_runner_on_unreachable"):
+        monkeypatch.setattr(Default, event, lambda *_: None)
     plan = [{"name": "shop", "id": "0123456789ab"}]
     assert printed("v2_runner_on_unreachable", {}, plan=plan) == [*ABOUT, WHAT_TO_DO]
     assert printed("v2_runner_on_unreachable", {}) == [WHAT_TO_DO]

@@ -159,6 +159,12 @@ def test_a_host_that_went_away_is_the_cause(result: dict[str, object], cleared: 
     assert "is up" in found["remedy"]
 
 
+def test_what_a_step_has_told_stays_the_cause_when_the_host_goes_away_after_it() -> None:
+    own = {"msg": f"{ABOUT}answered 500", "remedy": "mend it", "log": "boom"}
+    found = failed_step(own, "Build shop", "shop", "0123456789ab", GONE)
+    assert (found["cause"], found["remedy"], found["away"]) == ("answered 500", "mend it", True)
+
+
 @pytest.mark.parametrize("result", [{"rc": 255, "module_stdout": "{}"}, {"rc": 255}, {"rc": 1, "module_stdout": ""}])
 def test_a_host_that_answered_did_not_go_away(result: dict[str, object]) -> None:
     assert not told(msg=NO_ANSWER, **result)["away"]
