@@ -146,14 +146,6 @@ def _transient_unit(unit: str, user: str, timeout: float, writable: Sequence[Pat
     ]
 
 
-def app_environment(release: Path) -> dict[str, str]:
-    """Return the environment of an app's commands: its vassal's, the virtualenv first in the path."""
-    variables = {entry.name: entry.read_bytes().decode("utf-8") for entry in (release / "env").iterdir()}
-    virtualenv = release / "venv"
-    path = f"{virtualenv}/bin:/usr/local/bin:/usr/bin:/bin"
-    return {"PATH": path, "VIRTUAL_ENV": str(virtualenv), "HOME": str(release / "src"), **variables}
-
-
 def build_environment(extra: Mapping[str, object], cache: Path) -> dict[str, str]:
     """Return the environment of uv and pip: the host's own certificates, caches in one place."""
     certificates = {"SSL_CERT_FILE": str(_CA_BUNDLE), "PIP_CERT": str(_CA_BUNDLE)} if _CA_BUNDLE.exists() else {}

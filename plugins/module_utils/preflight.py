@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ansible_collections.emperor.flask.plugins.module_utils.commands import Result, app_environment, run_as
+from ansible_collections.emperor.flask.plugins.module_utils.commands import Result, run_as
 from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import own_words
 from ansible_collections.emperor.flask.plugins.module_utils.files import write_file
+from ansible_collections.emperor.flask.plugins.module_utils.launch import app_environment
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 
 UWSGI = "/usr/bin/uwsgi-core"

@@ -7,8 +7,9 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import diagnosis
-from ansible_collections.emperor.flask.plugins.module_utils.commands import app_environment, run_as
+from ansible_collections.emperor.flask.plugins.module_utils.commands import run_as
 from ansible_collections.emperor.flask.plugins.module_utils.files import write_file
+from ansible_collections.emperor.flask.plugins.module_utils.launch import app_environment
 from ansible_collections.emperor.flask.plugins.module_utils.releases import COMMAND_LOG
 from ansible_collections.emperor.flask.plugins.module_utils.steps import (
     RELEASE_ARGUMENTS,

@@ -7,7 +7,8 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import preflight
-from ansible_collections.emperor.flask.plugins.module_utils.commands import app_environment, run_as
+from ansible_collections.emperor.flask.plugins.module_utils.commands import run_as
+from ansible_collections.emperor.flask.plugins.module_utils.launch import app_environment
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout, apps_on_host
 from ansible_collections.emperor.flask.plugins.module_utils.releases import served_release
 

@@ -16,7 +16,6 @@ import pytest
 from ansible_collections.emperor.flask.plugins.module_utils import commands
 from ansible_collections.emperor.flask.plugins.module_utils.commands import (
     Result,
-    app_environment,
     build_environment,
     run_as,
 )
@@ -229,18 +228,6 @@ def test_a_user_that_is_missing_is_named() -> None:
 def test_the_tail_is_what_a_person_reads() -> None:
     lines = [str(number) for number in range(100)]
     assert Result(1, "\n".join(lines) + "\n\n").tail.splitlines() == lines[-30:]
-
-
-def test_an_apps_commands_see_what_its_vassal_sees(tmp_path: Path) -> None:
-    (tmp_path / "env").mkdir()
-    (tmp_path / "env/KEY").write_text("a\nb ü")
-    (tmp_path / "env/HOME").write_text("/own")
-    assert app_environment(tmp_path) == {
-        "PATH": f"{tmp_path}/venv/bin:/usr/local/bin:/usr/bin:/bin",
-        "VIRTUAL_ENV": f"{tmp_path}/venv",
-        "HOME": "/own",
-        "KEY": "a\nb ü",
-    }
 
 
 @pytest.mark.parametrize("exists", [True, False])

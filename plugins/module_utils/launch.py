@@ -1,0 +1,38 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""Becomes a command of an app, in the environment of the release that is served.
+
+The role uwsgi writes this file to hosts, where units of systemd start it: so it needs nothing but the standard library.
+A unit's own file would need each value quoted, and show it to everybody.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+from pathlib import Path
+
+
+def app_environment(release: Path) -> dict[str, str]:
+    """Return the environment of an app's commands: its vassal's, the virtualenv first in the path."""
+    variables = {entry.name: entry.read_bytes().decode("utf-8") for entry in (release / "env").iterdir()}
+    virtualenv = release / "venv"
+    path = f"{virtualenv}/bin:/usr/local/bin:/usr/bin:/bin"
+    return {"PATH": path, "VIRTUAL_ENV": str(virtualenv), "HOME": str(release / "src"), **variables}
+
+
+def main() -> None:
+    """Take the app's folder and the command, for `/bin/sh`, from the command line."""
+    app, command = sys.argv[1:]
+    # Followed once: a switch that comes now leaves folder and environment of one release.
+    release = Path(app, "current").resolve(strict=True)
+    user = pwd.getpwuid(os.getuid()).pw_name
+    os.umask(0o027)
+    os.chdir(release / "src")
+    environment = {"LANG": "C.UTF-8", "USER": user, "LOGNAME": user, **app_environment(release)}
+    os.execve("/bin/sh", ["/bin/sh", "-c", command], environment)  # noqa: S606 - it is a shell
+
+
+if __name__ == "__main__":
+    main()
