@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.plugin_utils.apps import with_defaults
+from ansible_collections.emperor.flask.plugins.plugin_utils.served import served_apps
 
 DOCUMENTATION = r"""
 name: site_files
@@ -46,23 +46,10 @@ _value:
 
 def site_files(plans: list[dict[str, Any]], failures: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
     """Return one file for each app that serves a release; no secret is among its variables."""
-    served = {failure["name"]: failure["served"] for failure in failures or []}
     return [
-        {
-            "path": f"/etc/nginx/flask-apps/{plan['name']}.conf",
-            "template": "site.conf.j2",
-            "vars": {"app": with_defaults(description)},
-        }
-        for plan in plans
-        if (description := _served(plan, served)) is not None
+        {"path": f"/etc/nginx/flask-apps/{app['name']}.conf", "template": "site.conf.j2", "vars": {"app": app}}
+        for app in served_apps(plans, failures)
     ]
-
-
-def _served(plan: dict[str, Any], failed: dict[str, Any]) -> dict[str, Any] | None:
-    stays = plan["action"] in ("held", "failed")
-    if plan["name"] in failed:
-        stays = failed[plan["name"]] != plan["id"]
-    return plan["served_description"] if stays else plan["description"]
 
 
 class FilterModule:
