@@ -21,12 +21,18 @@ EMPEROR_STATS = Path("/run/flask-emperor/control/emperor.stats")
 # nginx reads *.conf of the first folder; the site of an app includes its file in the second, if there is one.
 SITES = Path("/etc/nginx/flask-apps")
 MAINTENANCE = Path("/etc/nginx/flask-maintenance")
+# systemd's files of what apps do beside requests; what the units of all apps share stands in flask-app-.service.d.
+UNITS = Path("/etc/systemd/system")
 WEB_GROUP = "www-data"
 
 APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,22}")
+# A daemon, or a command on a schedule.
+WORK_NAME = APP_NAME
 # A name that has died young stays on the emperor's blacklist even when its file is gone, so a
 # release that is started again gets a new suffix.
 VASSAL_NAME = re.compile(r"(?P<app>[a-z][a-z0-9-]{0,22})\.(?P<release>[0-9a-f]{12})(-(?P<start>[1-9]\d*))?")
+# No app has a dot in its name: that of a unit begins no other app's.
+UNIT_NAME = re.compile(rf"flask-app-(?P<app>{APP_NAME.pattern})\.(?P<work>{WORK_NAME.pattern})\.(service|timer)")
 
 
 class Directory(NamedTuple):
@@ -98,6 +104,10 @@ class AppLayout:
     def release(self, release_id: str) -> Path:
         return self.releases / release_id
 
+    def unit(self, work: str, kind: str = "service") -> str:
+        """Return the name of systemd's unit of a daemon, or of a command on a schedule."""
+        return f"flask-app-{self.name}.{work}.{kind}"
+
     def stats(self, release_id: str) -> Path:
         """Return the statistics socket of a release's vassal."""
         return self.root / "run" / f"{release_id}.stats"
@@ -151,6 +161,12 @@ def nameless_links_of(app: str) -> list[Path]:
 def traces_of(app: str) -> list[str]:
     """Return the vassals of exactly this app, and those of which only the socket is left."""
     return sorted({*vassals_of(app), *_names_of(app, SOCKETS, ".socket")})
+
+
+def units_of(app: str) -> list[str]:
+    """Return the units of exactly this app that have a file."""
+    found = (UNIT_NAME.fullmatch(path.name) for path in UNITS.glob(f"flask-app-{app}.*"))
+    return sorted(match[0] for match in found if match and match["app"] == app)
 
 
 def apps_on_host() -> list[str]:

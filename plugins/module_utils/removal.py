@@ -23,9 +23,10 @@ _END_TIMEOUT = 10.0
 
 @dataclass(frozen=True)
 class Removal:
-    """What there is to remove: nginx's files, vassals, all else on disk, accounts; and what stays."""
+    """What there is to remove: nginx's files, systemd's units, vassals, all else on disk, accounts; and what stays."""
 
     files: list[Path] = field(default_factory=list)
+    units: list[str] = field(default_factory=list)
     vassals: list[str] = field(default_factory=list)
     releases: list[Path] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
@@ -36,6 +37,7 @@ class Removal:
         """Return all that goes, in the order in which it goes."""
         return [
             *map(str, self.files),
+            *(f"unit {name}" for name in self.units),
             *(f"vassal {name}" for name in self.vassals),
             *map(str, self.releases),
             *map(str, self.paths),
@@ -54,6 +56,7 @@ def find(app: AppLayout, purge: bool) -> Removal:
     users = [app.builder, *([app.user] if purge else [])]
     return Removal(
         files=[*([app.site] if _is_site(app) else []), *filter(_exists, app.maintenance)],
+        units=layout.units_of(app.name),
         vassals=layout.traces_of(app.name),
         releases=releases,
         paths=[path for path in [*folders, *([app.root] if purge else [])] if _exists(path)],
@@ -68,7 +71,7 @@ def is_here(app: AppLayout) -> bool:
     return (
         _is_site(app)
         or any(map(_exists, parts))
-        or bool(layout.traces_of(app.name))
+        or bool(layout.units_of(app.name) or layout.traces_of(app.name))
         or any(user_id(name) is not None for name in (app.user, app.builder))
     )
 

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, history, uwsgi_client, warm
+from ansible_collections.emperor.flask.plugins.module_utils import emperor, history, units, uwsgi_client, warm
 from ansible_collections.emperor.flask.plugins.module_utils.health import Expectation
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.plan import drift_of_served, manifest_of, previous_good
@@ -124,8 +125,70 @@ def ask(layout: AppLayout, release: str, description: Mapping[str, Any], timeout
     return wanted.flaw(answer)
 
 
-def look_at(name: str, stats: Mapping[str, Any] | None, found: Mapping[int, Process], timeout: float) -> dict[str, Any]:
-    """Return the status of one app; `stats` are the emperor's, or None if there is no emperor."""
+def background(
+    layout: AppLayout, description: Mapping[str, Any], found: Mapping[str, units.Unit]
+) -> list[dict[str, Any]]:
+    """Return how the daemons and the schedules of a release are; `found` is what systemd knows of units."""
+
+    def unit(work: Mapping[str, Any], kind: str) -> units.Unit:
+        name = layout.unit(work["name"], kind)
+        return found.get(name, units.Unit(name, {}))
+
+    daemons = [_daemon(unit(work, "service")) for work in description.get("daemons", [])]
+    scheduled = [(unit(work, "timer"), unit(work, "service")) for work in description.get("cron", [])]
+    return [*daemons, *(_scheduled(timer, service) for timer, service in scheduled)]
+
+
+def _daemon(unit: units.Unit) -> dict[str, Any]:
+    started = unit.since("ExecMainStart")
+    state = "running" if unit.stays_up else "restarting" if unit.is_running else unit["ActiveState"] or "missing"
+    return {
+        "work": unit.work,
+        "unit": unit.name,
+        "state": state,
+        "cause": unit.flaw if state == "restarting" else unit.cause,
+        "age": int(time.time() - started) if started and unit.is_active else None,
+        "restarts": unit.restarts,
+        "last": None,
+        "next": None,
+    }
+
+
+def _scheduled(timer: units.Unit, service: units.Unit) -> dict[str, Any]:
+    last = timer.moment("LastTriggerUSec")
+    state = "ok"
+    if not timer.is_active:
+        state = timer["ActiveState"] or "missing"
+    elif service.is_running:
+        state = "running"
+    elif service.cause:
+        state = "failed"
+    elif service.since("ExecMainStart") is None:
+        # How it ended before the host's last start is not known any more.
+        state = "waiting"
+    return {
+        "work": timer.work,
+        "unit": service.name,
+        "state": state,
+        "cause": service.cause,
+        "age": age(last, datetime.now(timezone.utc)),
+        "restarts": None,
+        "last": last,
+        "next": timer.moment("NextElapseUSecRealtime"),
+    }
+
+
+def look_at(
+    name: str,
+    stats: Mapping[str, Any] | None,
+    found: Mapping[int, Process],
+    timeout: float,
+    running: Mapping[str, units.Unit],
+) -> dict[str, Any]:
+    """Return the status of one app; `stats` are the emperor's, or None if there is no emperor.
+
+    `found` are the processes of the host, `running` is what systemd knows of units.
+    """
     layout = AppLayout(name)
     served = served_release(layout)
     page = layout.maintenance[1]
@@ -166,6 +229,7 @@ def look_at(name: str, stats: Mapping[str, Any] | None, found: Mapping[int, Proc
         "health_cause": cause,
         "health_path": description.get("health", {}).get("path"),
         "drift": [*drift_of_served(layout), *([] if layout.site.is_file() else ["nginx has no site of the app"])],
+        "background": background(layout, description, running),
         "previous": previous_good(layout, served),
         "warm": {name: int(left) for name, left in warm.kept(layout.name).items()},
         "rolled_back": sorted(path.parent.name for path in layout.releases.glob(f"*/{ROLLED_BACK}")),

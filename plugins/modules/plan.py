@@ -19,11 +19,12 @@ from ansible_collections.emperor.flask.plugins.module_utils.commands import SYST
 from ansible_collections.emperor.flask.plugins.module_utils.details import Sent, Tools, tell
 from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import known_remedy
 from ansible_collections.emperor.flask.plugins.module_utils.git_addresses import ssh_server
-from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout, apps_on_host
+from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout, apps_on_host, units_of
 from ansible_collections.emperor.flask.plugins.module_utils.plan import AT_REST, AppPlan, as_dicts, plan_app
 from ansible_collections.emperor.flask.plugins.module_utils.releases import read_manifest
 from ansible_collections.emperor.flask.plugins.module_utils.sources import Revision, Run, fetch_commit, find_revision
 from ansible_collections.emperor.flask.plugins.module_utils.ssh_access import SshAccess, ssh_access
+from ansible_collections.emperor.flask.plugins.module_utils.units import refused_schedules
 from ansible_collections.emperor.flask.plugins.module_utils.uv_program import is_installed
 
 DOCUMENTATION = r"""
@@ -144,6 +145,11 @@ uv_missing:
   description: Whether uv is missing or of another version.
   returned: success
   type: bool
+units:
+  description: Units of systemd that the host has of these apps.
+  returned: success
+  type: list
+  elements: str
 strangers:
   description: Apps on the host that no inventory lists; nothing is done about them.
   returned: success
@@ -235,6 +241,18 @@ def access_of(module: AnsibleModule, name: str) -> AbstractContextManager[SshAcc
     return ssh_access(access.get("key"), access.get("known_hosts", ()))
 
 
+def cron_of(request: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the commands on a schedule of an app that is to be deployed; those of a release were checked then."""
+    return list(request.get("description", {}).get("cron", []))
+
+
+def schedule_errors(request: Mapping[str, Any], refused: Mapping[str, str]) -> str:
+    """Return what is wrong with the schedules of an app, as systemd says it; an empty text if nothing is."""
+    wrong = [work for work in cron_of(request) if work["schedule"] in refused]
+    lines = [f"app {request['name']}, cron {work['name']}: {refused[work['schedule']]}" for work in wrong]
+    return "\n".join(lines)
+
+
 def details(module: AnsibleModule, plans: list[AppPlan], run: Run, strangers: list[str]) -> str:
     """Return what diff mode shows."""
 
@@ -284,9 +302,14 @@ def main() -> None:
         with access_of(module, name) as ssh:
             return find_revision(run, name, address, version, ssh, served_manifest(name))
 
+    try:
+        refused = refused_schedules(work["schedule"] for request in params["requests"] for work in cron_of(request))
+    except OSError as error:
+        module.fail_json(msg=f"systemd cannot check the schedules of cron: {error}")
+
     def resolved(request: dict[str, Any]) -> dict[str, Any]:
-        known = {**request, "interpreter": interpreter}
-        if request["want"] != "deploy" or request.get("revision"):
+        known = {**request, "interpreter": interpreter, "error": schedule_errors(request, refused)}
+        if known["error"] or request["want"] != "deploy" or request.get("revision"):
             return known
         found = revision(request)
         warnings = [found.warning] if found.warning else []
@@ -312,6 +335,7 @@ def main() -> None:
         ],
         missing_packages=missing(module, params["packages"]),
         uv_missing=not is_installed(Path(params["uv_home"]), params["uv_requirements"]),
+        units=[unit for plan in plans for unit in units_of(plan.name)],
         strangers=strangers,
         announcements=[announcement(plan) for plan in plans if plan.action not in AT_REST],
         notes=[*(held_note(plan) for plan in plans if plan.action == "held"), *map(stranger_note, strangers)],

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import history, locks, managed, removal
+from ansible_collections.emperor.flask.plugins.module_utils import history, locks, managed, removal, units
 from ansible_collections.emperor.flask.plugins.module_utils.files import make_directory
 from ansible_collections.emperor.flask.plugins.module_utils.layout import APP_NAME, AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.plan import manifest_of
@@ -20,8 +20,8 @@ DOCUMENTATION = r"""
 module: remove
 short_description: Remove an app from a host
 description:
-  - First nginx's files go and nginx is reloaded, then the vassals, which may end their requests, then releases,
-    virtualenvs, repository, cache and the user that built them.
+  - First nginx's files go and nginx is reloaded, then daemons and schedules, then the vassals, which may end their
+    requests, then releases, virtualenvs, repository, cache and the user that built them.
   - Data, history and the app's user stay, unless O(purge) is set.
   - Interrupted, it goes on where it was when it is run again.
 attributes:
@@ -164,6 +164,7 @@ def main() -> None:
                 # Another run may have been at it meanwhile.
                 found = removal.find(layout, purge)
                 close(module, found)
+                units.remove(found.units)
                 removal.stop(found.vassals, drain_timeout(layout))
                 removal.end_processes(layout.user)
                 removal.clear(found)

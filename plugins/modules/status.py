@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor
-from ansible_collections.emperor.flask.plugins.module_utils.layout import APP_NAME, apps_on_host
+from ansible_collections.emperor.flask.plugins.module_utils import emperor, units
+from ansible_collections.emperor.flask.plugins.module_utils.layout import APP_NAME, apps_on_host, units_of
 from ansible_collections.emperor.flask.plugins.module_utils.status import look_at, processes
 
 DOCUMENTATION = r"""
@@ -71,6 +71,23 @@ apps:
     drift: {description: What differs from how the release was left., type: list, elements: str}
     site: {description: Whether nginx has a site of it., type: bool}
     site_can_close: {description: Whether the site takes the file that closes the app., type: bool}
+    background:
+      description: Its daemons, and its commands on a schedule.
+      type: list
+      elements: dict
+      contains:
+        work: {description: "What it is, and its name, such as C(daemon mails).", type: str}
+        unit: {description: Its service in systemd., type: str}
+        state:
+          description: >-
+            C(running), C(restarting) for a daemon that does not stay up, C(ok) and C(failed) for the last run of a
+            schedule, C(waiting) before its first one since the host's start, C(missing), or another state of systemd.
+          type: str
+        cause: {description: "What is wrong, or an empty text.", type: str}
+        age: {description: "Seconds since a daemon was started, or since the last run.", type: int}
+        restarts: {description: How often systemd has started a daemon again., type: int}
+        last: {description: "When the last run began, UTC.", type: str}
+        next: {description: "When the next run is due, UTC.", type: str}
     previous: {description: Release that a rollback would bring back., type: str}
     warm: {description: "Vassals that are kept for a rollback, with the seconds that each has left.", type: dict}
     rolled_back: {description: Releases that were rolled back from., type: list, elements: str}
@@ -108,8 +125,9 @@ def main() -> None:
     except emperor.EmperorError as error:
         stats, down = None, str(error)
     found = processes()
+    running = units.show(unit for name in chosen for unit in units_of(name))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        apps = list(pool.map(lambda name: look_at(name, stats, found, params["timeout"]), chosen))
+        apps = list(pool.map(lambda name: look_at(name, stats, found, params["timeout"], running), chosen))
     module.exit_json(
         changed=False,
         apps=[{**app, "listed": app["name"] in params["listed"]} for app in apps],

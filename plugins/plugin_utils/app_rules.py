@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import VARIABLE, Problems
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules import (
+    background,
     environment,
     folders,
     health,
@@ -18,7 +19,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.rules import (
 )
 
 # Each has `check`, which names the mistakes of an app, and `finish`, which returns what follows from its keys.
-_TOPICS = (identity, sources, folders, environment, running, health)
+_TOPICS = (identity, sources, folders, environment, running, background, health)
 
 
 def check_apps(apps: Mapping[int, dict[str, Any]], problems: Problems) -> None:

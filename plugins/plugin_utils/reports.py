@@ -50,6 +50,10 @@ _STATUS = (
     Column("BUSY", right=True), Column("REQUESTS", right=True), Column("RSS", right=True),
     Column("RESTARTS", right=True), Column("HEALTH"), Column("DRIFT"),
 )  # fmt: skip
+_BACKGROUND = (
+    _APP, Column("BESIDE REQUESTS"), Column("STATE"), Column("AGE", right=True), Column("RESTARTS", right=True),
+    Column("NEXT (UTC)"),
+)  # fmt: skip
 
 
 def status(results: Results) -> list[str]:
@@ -60,6 +64,13 @@ def status(results: Results) -> list[str]:
     several, short = len(results) > 1, short_hosts(results)
     rows = [[*([short[host]] if several else []), *_status_row(app)] for host, app in apps]
     lines = table([*([_HOST] if several else []), *_STATUS], rows)
+    beside = [
+        [*([short[host]] if several else []), *_background_row(app, entry)]
+        for host, app in apps
+        for entry in app.get("background", [])
+    ]
+    if beside:
+        lines += ["", *table([*([_HOST] if several else []), *_BACKGROUND], beside)]
     notes = [f"{app['name']}{_on(results, host)}: {note}" for host, app in apps for note in status_notes(app)]
     down = [f"{host}: {found['emperor']}" for host, found in results.items() if found.get("emperor")]
     more = [clean(line) for line in [*down, *notes]]
@@ -85,6 +96,11 @@ def _status_row(app: Mapping[str, Any]) -> list[Any]:
     ]
 
 
+def _background_row(app: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Any]:
+    due = _time(entry["next"]) if entry["next"] else None
+    return [app["name"], entry["work"], entry["state"], duration(entry["age"]), entry["restarts"], due]
+
+
 def status_notes(app: Mapping[str, Any]) -> list[str]:
     """Return what a person should know besides the numbers."""
     notes = []
@@ -97,6 +113,10 @@ def status_notes(app: Mapping[str, Any]) -> list[str]:
     if app["health_cause"]:
         notes.append(f"GET {app['health_path']}: {app['health_cause']}")
     notes += [f"drift: {drift}" for drift in app["drift"]]
+    for entry in app.get("background", []):
+        if entry["state"] not in ("running", "ok", "waiting"):
+            cause = f"{entry['state']}, {entry['cause']}" if entry["cause"] else entry["state"]
+            notes.append(f"{entry['work']}: {cause}; look at: journalctl --unit={entry['unit']} --lines=50")
     if app["rolled_back"]:
         notes.append(f"rolled back from {', '.join(app['rolled_back'])}")
     for vassal, left in app["warm"].items():

@@ -41,6 +41,8 @@ _FULL: dict[str, Any] = {
     "health": {"path": "/healthz?full=1", "status": [200, 204], "text": "all well", "timeout": "45s"},
     "release_command": "flask --app shop db upgrade",
     "release_command_timeout": "1h",
+    "daemons": [{"name": "mails", "command": 'celery -A "shop" worker -n 100%$HOME', "stop_timeout": "5m"}],
+    "cron": [{"name": "nightly", "command": "flask --app shop tidy", "schedule": "Mon..Fri 03:30", "timeout": "2h"}],
     "drain_timeout": "90s",
     "rollback_window": "10m",
     "keep_releases": 9,

@@ -38,6 +38,7 @@ class Host:
     stats: Path
     locks: Path
     warm: Path
+    units: Path
 
 
 def request(name: str = "shop", revision: str | None = "rev", **changes: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar
 
+from ansible_collections.emperor.flask.plugins.filter.app_units import app_units
 from ansible_collections.emperor.flask.tests.support.apps import COLLECTION, RELEASE
 
 ROLES = COLLECTION / "roles"
@@ -31,6 +32,13 @@ def render(role: str, template: str, variables: dict[str, Any] | None = None) ->
 def site(app: dict[str, Any]) -> str:
     """Return nginx's file of a complete app."""
     return render("flask_app", "site.conf.j2", {"app": app})
+
+
+def units(app: dict[str, Any]) -> dict[str, str]:
+    """Return systemd's units of a complete app, by their names."""
+    [found] = app_units([{"name": app["name"], "action": "deploy", "description": app}])
+    rendered = [render("flask_app", file["template"], file["vars"]) for file in found["files"]]
+    return dict(zip(found["units"], rendered, strict=True))
 
 
 def vassal(app: dict[str, Any]) -> str:

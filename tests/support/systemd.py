@@ -12,19 +12,24 @@ with open({log!r}, "a") as log:
 answer = pathlib.Path({answer!r})
 if answer.exists():
     sys.exit(answer.read_text())
+said = pathlib.Path({said!r})
+if said.exists():
+    sys.stdout.write(said.read_text())
 """
 
 
 class Systemd:
-    """`systemd-run` and `systemctl` in a folder, to be put onto the PATH."""
+    """`systemd-run`, `systemctl` and `systemd-analyze` in a folder, to be put onto the PATH."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._log = folder / "log"
         self._answer = folder / "answer"
+        self._said = folder / "said"
         folder.mkdir()
-        for name in ("systemd-run", "systemctl"):
-            (folder / name).write_text(_PROGRAM.format(log=str(self._log), answer=str(self._answer)))
+        for name in ("systemd-run", "systemctl", "systemd-analyze"):
+            files = {"log": str(self._log), "answer": str(self._answer), "said": str(self._said)}
+            (folder / name).write_text(_PROGRAM.format(**files))
             (folder / name).chmod(0o755)
 
     @property
@@ -35,3 +40,7 @@ class Systemd:
     def refuse(self, message: str) -> None:
         """Let every call fail from now on."""
         self._answer.write_text(message)
+
+    def answer(self, text: str) -> None:
+        """Let every call print this from now on."""
+        self._said.write_text(text)

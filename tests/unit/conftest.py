@@ -34,9 +34,9 @@ def accounts(monkeypatch: pytest.MonkeyPatch) -> Accounts:
 @pytest.fixture
 def host(short_tmp: Path, monkeypatch: pytest.MonkeyPatch, accounts: Accounts) -> Host:
     """Move the layout below a temporary directory."""
-    names = ("apps", "cache", "vassals", "sockets", "stats", "locks", "warm")
+    names = ("apps", "cache", "vassals", "sockets", "stats", "locks", "warm", "units")
     made = Host(*(short_tmp / name for name in names))
-    for folder in (made.apps, made.cache, made.vassals, made.sockets):
+    for folder in (made.apps, made.cache, made.vassals, made.sockets, made.units):
         folder.mkdir(mode=0o755)
     monkeypatch.setattr(layout, "APPS_ROOT", made.apps)
     monkeypatch.setattr(layout, "CACHE", made.cache)
@@ -44,6 +44,7 @@ def host(short_tmp: Path, monkeypatch: pytest.MonkeyPatch, accounts: Accounts) -
     monkeypatch.setattr(layout, "SOCKETS", made.sockets)
     monkeypatch.setattr(layout, "EMPEROR_STATS", made.stats)
     monkeypatch.setattr(layout, "SITES", short_tmp / "sites")
+    monkeypatch.setattr(layout, "UNITS", made.units)
     monkeypatch.setattr(layout, "MAINTENANCE", short_tmp / "maintenance")
     monkeypatch.setattr(locks, "LOCKS", made.locks)
     monkeypatch.setattr(warm, "MARKS", made.warm)

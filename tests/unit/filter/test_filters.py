@@ -8,6 +8,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.emperor.flask.plugins.action.plan import describe
+from ansible_collections.emperor.flask.plugins.filter.app_units import FilterModule as AppUnits
 from ansible_collections.emperor.flask.plugins.filter.complete_apps import FilterModule as CompleteApps
 from ansible_collections.emperor.flask.plugins.filter.failed_step import FilterModule as FailedStep
 from ansible_collections.emperor.flask.plugins.filter.site_files import FilterModule as SiteFiles
@@ -17,6 +18,7 @@ from ansible_collections.emperor.flask.tests.support.hosts import ID, NEXT
 
 complete_apps = CompleteApps().filters()["complete_apps"]
 site_files = SiteFiles().filters()["site_files"]
+app_units = AppUnits().filters()["app_units"]
 failed_step = FailedStep().filters()["failed_step"]
 stored_app = StoredApp().filters()["stored_app"]
 
@@ -105,6 +107,29 @@ def test_a_plan_that_failed_has_the_site_of_what_serves_or_none() -> None:
     before = stored(complete(minimal(domains=["shop.old"])))
     assert domains(site_files([{**failed, "served_description": before}], failures)) == ["shop.old"]
     assert site_files([{**failed, "served_description": None}], [{"name": "shop", "served": None}]) == []
+
+
+def test_an_app_has_a_service_for_each_daemon_and_a_timer_for_each_schedule() -> None:
+    [found] = app_units([planned()])
+    names = ["flask-app-shop.mails.service", "flask-app-shop.nightly.service", "flask-app-shop.nightly.timer"]
+    assert (found["name"], found["units"]) == ("shop", names)
+    assert [file["path"] for file in found["files"]] == [f"/etc/systemd/system/{name}" for name in names]
+
+
+def test_units_carry_no_value_of_a_variable() -> None:
+    said = repr(app_units([planned()]))
+    for value in (*full()["environment"].values(), *full()["secrets"].values()):
+        assert repr(value) not in said
+
+
+def test_units_belong_to_the_release_that_serves() -> None:
+    before = stored(complete(minimal()))
+    held = {**planned(action="held"), "served_description": before}
+    assert app_units([held]) == [{"name": "shop", "units": [], "files": []}]
+    assert app_units([{**held, "served_description": None}]) == []
+    failed = {**held, "action": "deploy"}
+    assert app_units([failed], [{"name": "shop", "served": ID}])[0]["units"] == []
+    assert len(app_units([failed], [{"name": "shop", "served": NEXT}])[0]["units"]) == 3
 
 
 def test_a_release_of_an_earlier_version_gets_the_keys_it_lacks() -> None:

@@ -41,6 +41,7 @@ def web(host: Host, users: set[str]) -> AppLayout:
         (app.virtualenvs / "77ab.complete").touch()
         app.site.write_text(f"# Managed\n# Role flask_app, app {name}\n")
         (layout.VASSALS / f"{name}.{ID}.ini").symlink_to(app.release(ID) / "vassal.ini")
+        (layout.UNITS / app.unit("mails")).touch()
     for path in AppLayout("web").maintenance:
         path.touch()
     return AppLayout("web")
@@ -49,6 +50,7 @@ def web(host: Host, users: set[str]) -> AppLayout:
 def test_data_history_and_their_owner_stay(web: AppLayout) -> None:
     found = removal.find(web, purge=False)
     assert found.files == [web.site, *web.maintenance]
+    assert found.units == ["flask-app-web.mails.service"]
     assert found.vassals == [VASSAL]
     assert found.releases == [web.release(ID), web.virtualenvs / "77ab"]
     assert found.paths == [web.current, web.releases, web.virtualenvs, web.repository, web.root / "run", web.cache]
@@ -63,7 +65,16 @@ def test_all_goes_when_it_is_purged(web: AppLayout) -> None:
 
 def test_the_lines_are_in_the_order_in_which_it_goes(web: AppLayout) -> None:
     lines = removal.find(web, purge=True).lines()
-    places = [lines.index(line) for line in (str(web.site), f"vassal {VASSAL}", str(web.current), "user app-web")]
+    places = [
+        lines.index(line)
+        for line in (
+            str(web.site),
+            "unit flask-app-web.mails.service",
+            f"vassal {VASSAL}",
+            str(web.current),
+            "user app-web",
+        )
+    ]
     assert places == sorted(places)
     assert len(lines) == len(set(lines))
 
@@ -85,7 +96,7 @@ def test_what_is_cleared_is_found_no_more_and_the_neighbour_stays(web: AppLayout
     assert sorted(str(path) for path in host.apps.rglob("*") if "web2" in path.parts) == before
 
 
-@pytest.mark.parametrize("left", ["site", "vassal", "user", "data"])
+@pytest.mark.parametrize("left", ["site", "unit", "vassal", "user", "data"])
 def test_an_app_is_known_by_whatever_is_left_of_it(host: Host, users: set[str], left: str) -> None:
     users.clear()
     layout.SITES.mkdir()
@@ -93,6 +104,8 @@ def test_an_app_is_known_by_whatever_is_left_of_it(host: Host, users: set[str], 
     assert not removal.is_here(app)
     if left == "site":
         app.site.write_text("# Managed\n# Role flask_app, app web\n")
+    elif left == "unit":
+        (layout.UNITS / app.unit("mails")).touch()
     elif left == "vassal":
         (layout.VASSALS / f"{VASSAL}.ini").symlink_to("x")
     elif left == "user":

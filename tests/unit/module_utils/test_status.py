@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.emperor.flask.plugins.module_utils import status
+from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.status import Process, Work
+from ansible_collections.emperor.flask.plugins.module_utils.units import Unit
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
 
@@ -81,3 +83,35 @@ def test_the_age_counts_from_the_last_switch_to_the_release() -> None:
 )
 def test_an_illness_is_told_in_a_word(cause: str, shown: str) -> None:
     assert status.in_short(cause) == shown
+
+
+def known(name: str, **properties: Any) -> dict[str, Unit]:
+    return {name: Unit(name, {key: str(value) for key, value in properties.items()})}
+
+
+BESIDE = {"daemons": [{"name": "mails"}], "cron": [{"name": "tidy"}]}
+DAEMON, SERVICE, TIMER = (f"flask-app-shop.{name}" for name in ("mails.service", "tidy.service", "tidy.timer"))
+ACTIVE = {"ActiveState": "active"}
+LAST = {"ActiveState": "active", "LastTriggerUSec": "Sat 2026-11-21 11:00:00 UTC"}
+RAN = {"ActiveState": "inactive", "Result": "success", "ExecMainStartTimestampMonotonic": 5}
+
+
+@pytest.mark.parametrize(
+    ("found", "states"),
+    [
+        ({}, ["missing", "missing"]),
+        ({**known(DAEMON, **ACTIVE), **known(TIMER, **LAST), **known(SERVICE, **RAN)}, ["running", "ok"]),
+        ({**known(DAEMON, ActiveState="activating"), **known(TIMER, **ACTIVE)}, ["restarting", "waiting"]),
+        ({**known(DAEMON, ActiveState="failed"), **known(TIMER, ActiveState="inactive")}, ["failed", "inactive"]),
+        ({**known(TIMER, **LAST), **known(SERVICE, ActiveState="activating")}, ["missing", "running"]),
+        ({**known(TIMER, **LAST), **known(SERVICE, ActiveState="failed", Result="timeout")}, ["missing", "failed"]),
+    ],
+)
+def test_the_states_of_what_runs_beside_requests(found: dict[str, Unit], states: list[str]) -> None:
+    told = status.background(AppLayout("shop"), BESIDE, found)
+    assert [entry["work"] for entry in told] == ["daemon mails", "cron tidy"]
+    assert [entry["state"] for entry in told] == states
+
+
+def test_a_release_of_an_earlier_version_has_nothing_beside_requests() -> None:
+    assert status.background(AppLayout("shop"), {}, {}) == []

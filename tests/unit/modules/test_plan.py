@@ -16,6 +16,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.releases import mark
 from ansible_collections.emperor.flask.plugins.modules import plan
 from ansible_collections.emperor.flask.tests.support.hosts import ID, LOCK, App, Host, request
 from ansible_collections.emperor.flask.tests.support.modules import run_module
+from ansible_collections.emperor.flask.tests.support.systemd import Systemd
 
 
 def app(name: str, **source: Any) -> dict[str, Any]:
@@ -201,3 +202,29 @@ def test_a_warning_of_the_controller_is_passed_on(host: Host, monkeypatch: pytes
     monkeypatch.setattr(AnsibleModule, "warn", lambda _self, text: warned.append(text))
     found = plan_of(app("a", revision="r1", warnings=["a.test has no certificate"]))
     assert found["apps"][0]["warnings"] == warned == ["a.test has no certificate"]
+
+
+def with_cron(schedule: str) -> dict[str, Any]:
+    asked = app("a", revision="r1")
+    work = {"name": "tidy", "command": "x", "schedule": schedule, "timeout": 60}
+    return {**asked, "description": {**asked["description"], "cron": [work]}}
+
+
+def test_a_schedule_that_systemd_refuses_fails_the_plan_of_its_app(host: Host, systemd: Systemd) -> None:
+    assert plan_of(with_cron("daily"))["apps"][0]["action"] == "create"
+    assert systemd.calls == [["systemd-analyze", "calendar", "--", "daily"]]
+    systemd.refuse("Failed to parse '*-13-1'")
+    found = plan_of(with_cron("*-13-1"), app("b", revision="r1"))
+    assert [entry["action"] for entry in found["apps"]] == ["failed", "create"]
+    assert "app a, cron tidy: Failed to parse '*-13-1'" in found["failures"][0]["report"]
+
+
+def test_an_app_without_schedules_costs_no_question(host: Host, systemd: Systemd) -> None:
+    plan_of(app("a", revision="r1"))
+    assert systemd.calls == []
+
+
+def test_the_units_of_the_asked_apps_are_told(host: Host) -> None:
+    for name in ("flask-app-a.mails.service", "flask-app-ab.mails.service"):
+        (host.units / name).touch()
+    assert plan_of(app("a", revision="r1"))["units"] == ["flask-app-a.mails.service"]

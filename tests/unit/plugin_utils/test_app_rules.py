@@ -20,6 +20,8 @@ KNOWN_FORM = "is no line of ssh's known_hosts, such as 'git.example.org ssh-ed25
 KNOWN = "git.example.org ssh-ed25519 AAAA"
 # The form is all that is looked at.
 KEY = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"
+ONE_LINE = "is more than one line or holds a control character; put it into a script of the app"
+SCHEDULE = "is not a schedule; try daily, *:0/15 or Mon..Fri 03:30"
 ENV_RULE = "use A-Z, 0-9 and '_', none of UWSGI_*, LD_*"
 
 
@@ -33,6 +35,14 @@ def ssh(**changes: Any) -> dict[str, Any]:
 
 def archive(address: str, **changes: Any) -> dict[str, Any]:
     return {"source": {"archive": address, **changes}}
+
+
+def daemon(**changes: Any) -> dict[str, Any]:
+    return {"daemons": [{"name": "mails", "command": "rq worker", **changes}]}
+
+
+def cron(**changes: Any) -> dict[str, Any]:
+    return {"cron": [{"name": "tidy", "command": "flask tidy", "schedule": "daily", **changes}]}
 
 
 def static(url: str = "/static", path: str = "static", **more: Any) -> dict[str, Any]:
@@ -158,6 +168,23 @@ REFUSED = [
     # commands
     ({"release_command": " "}, "release_command: is empty or contains a NUL character"),
     ({"release_command": "a\0b"}, "release_command: is empty or contains a NUL character"),
+    (daemon(name="Mails"), "daemons[0].name: daemon 'Mails': use a-z, 0-9 and '-', at most 23 characters"),
+    (daemon(name="a.b"), "daemons[0].name: daemon 'a.b': use a-z, 0-9 and '-', at most 23 characters"),
+    (cron(name="a" * 24), f"cron[0].name: cron '{'a' * 24}': use a-z, 0-9 and '-', at most 23 characters"),
+    ({"daemons": daemon()["daemons"] * 2}, "daemons[1].name: daemons[0] has the name 'mails' already"),
+    ({**daemon(), **cron(name="mails")}, "cron[0].name: daemons[0] has the name 'mails' already"),
+    (daemon(command=" "), "daemons[0].command: is empty"),
+    (daemon(command="a\nb"), f"daemons[0].command: {ONE_LINE}"),
+    (cron(command="a\x1b"), f"cron[0].command: {ONE_LINE}"),
+    (cron(command="\udcff"), f"cron[0].command: {ONE_LINE}"),
+    (daemon(command="x" * 8001), "daemons[0].command: is longer than 8000 characters; put it into a script of the app"),
+    (daemon(stop_timeout="0s"), "daemons[0].stop_timeout: 0s is not between 1s and 3600s"),
+    (cron(timeout="2d"), "cron[0].timeout: 2d is not between 1s and 86400s"),
+    (cron(schedule="*/5 * * * *"), f"cron[0].schedule: '*/5 * * * *' {SCHEDULE}"),
+    (cron(schedule=""), f"cron[0].schedule: '' {SCHEDULE}"),
+    (cron(schedule="daily\n"), f"cron[0].schedule: 'daily\\n' {SCHEDULE}"),
+    (cron(schedule="%i"), f"cron[0].schedule: '%i' {SCHEDULE}"),
+    (cron(schedule=750), "cron[0].schedule: 750 is not a text; write it in quotes"),
     ({"packages": ["libpq5", "-y"]}, "packages[1]: '-y' is not the name of a package; try libpq5"),
 ]  # fmt: skip
 
@@ -193,6 +220,12 @@ def test_refused(changes: dict[str, Any], message: str) -> None:
         {"environment": {"A": "ä" * 65_000, "B": 0, "C": 1.5}},
         {"max_body_size": "0"},
         {"max_body_size": "1g", "request_timeout": "5m", "drain_timeout": "1s", "idle": "1d"},
+        {**daemon(stop_timeout="1h", command="a \"b\" 'c' %h $X \\ ä"), **cron(timeout="1d")},
+        {"daemons": [{"name": name, "command": "x"} for name in ("a", "a-b", "a" * 23)]},
+        cron(schedule="Mon,Wed *-*-1..7 12,14:10 Europe/Berlin"),
+        cron(schedule="*-*~01"),
+        cron(schedule="*:*:0/5"),
+        cron(schedule="weekly UTC"),
         {"packages": ["libpq5", "g++", "libc6:amd64", "python3.11-dev"]},
     ],
     ids=str,
@@ -227,6 +260,8 @@ def test_what_follows_from_an_app_is_added() -> None:
     assert (app["health"]["timeout"], app["release_command_timeout"]) == (30, 600)
     assert app["static"] == [{"url": "/s", "path": "s", "expires": 3600}]
     assert (app["environment"], app["secrets"]) == ({"N": "3"}, {"S": "1.5"})
+    beside = complete(minimal(**daemon(), **cron(timeout="10m")))
+    assert (beside["daemons"][0]["stop_timeout"], beside["cron"][0]["timeout"]) == (60, 600)
 
 
 @pytest.mark.parametrize(

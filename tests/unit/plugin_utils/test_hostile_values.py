@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError
 from ansible_collections.emperor.flask.tests.support.apps import complete, minimal, mistakes
 from ansible_collections.emperor.flask.tests.support.parsing import names, read_ini, read_nginx
-from ansible_collections.emperor.flask.tests.support.rendering import site, vassal
+from ansible_collections.emperor.flask.tests.support.rendering import site, units, vassal
 
 FRAGMENTS = [
     "\n", "\r", "\t", " ", "\0", "\x1b", "\x7f", "\x85", "\u2028", "\ufeff", "\udcff", "ä",
@@ -55,6 +56,7 @@ FIELDS = {
     "git": Field("https://seedling.test/a", lambda value: {"source": {"git": value}}),
     "version": Field("seedling", lambda value: {"source": {"git": "/a", "version": value}}),
     "source path": Field("seedling", lambda value: {"source": {"path": value}}),
+    "daemon command": Field("seedling", lambda value: {"daemons": [{"name": "a", "command": value}]}),
     "release command": Field("seedling", lambda value: {"release_command": value}),
     "package": Field("seedling", lambda value: {"packages": [value]}),
     "installer": Field("uv", lambda value: {"installer": value}),
@@ -157,6 +159,40 @@ def test_no_address_and_no_version_is_an_option_of_git(address: str, version: st
     assert (source["git"] + source["version"]).isprintable()
 
 
+def words(line: str) -> list[str]:
+    """Return a unit's command as systemd splits it: in quotes, the backslash and the percent sign mean something."""
+    plain, quoted = line.split(' "', 1)
+    assert quoted.endswith('"')
+    inner = re.fullmatch(r'((?:[^"\\%]|\\\\|\\"|%%)*)', quoted[:-1])
+    assert inner, f"systemd would read something else from {line}"
+    return [*plain.split(" "), re.sub(r"\\(.)|%(%)", lambda match: match[1] or match[2], inner[1])]
+
+
+@settings(max_examples=300)
+@given(name=hostile("seedling"), command=hostile("flask seedling"), schedule=hostile("Mon..Fri 03:30"))
+@example(name="seedling", command=r"""a "b" 'c' %h %% \x41 \\ $X ${X} `id` ; # ä""", schedule="daily")
+def test_what_gets_into_a_unit_is_a_value_there(name: str, command: str, schedule: str) -> None:
+    """A mistake in one of the three would hide the others, so each is tried with good ones, and then all."""
+    good = {"name": "seedling", "command": "flask seedling", "schedule": "daily"}
+    for changes in ({"name": name}, {"command": command}, {"schedule": schedule}):
+        try:
+            app = complete(minimal(cron=[{**good, **changes}]))
+        except AppsError:
+            continue
+        [work] = app["cron"]
+        benign_units = units(complete(minimal(cron=[good])))
+        for made, kept in zip(units(app).values(), benign_units.values(), strict=True):
+            assert [line.split("=")[0] for line in made.splitlines()[2:]] == [
+                line.split("=")[0] for line in kept.splitlines()[2:]
+            ]
+            for line in made.splitlines():
+                if line.startswith("ExecStart="):
+                    assert words(line)[-2:] == ["/srv/apps/shop", work["command"]]
+                if line.startswith("OnCalendar="):
+                    assert line == f"OnCalendar={work['schedule']}"
+                    assert "%" not in line
+
+
 @settings(max_examples=200)
 @given(
     raw=st.recursive(
@@ -165,7 +201,7 @@ def test_no_address_and_no_version_is_an_option_of_git(address: str, version: st
         max_leaves=8,
     ),
     key=st.sampled_from(
-        sorted(minimal().keys() | {"static", "workers", "environment", "domains", "idle", "buffer_size"})
+        sorted(minimal().keys() | {"static", "workers", "environment", "domains", "idle", "daemons", "cron"})
     ),
 )
 def test_any_shape_of_input_is_refused_with_words(raw: Any, key: str) -> None:

@@ -28,6 +28,24 @@ def test_status_is_a_line_an_app() -> None:
     ]
 
 
+DAEMON = {"work": "daemon mails", "unit": "flask-app-web.mails.service", "state": "running", "cause": "", "age": 70}
+DAEMON |= {"restarts": 2, "last": None, "next": None}
+CRON = {**DAEMON, "work": "cron tidy", "unit": "flask-app-web.tidy.service", "state": "ok", "age": 7200}
+CRON |= {"restarts": None, "last": "2026-11-21T01:00:00+00:00", "next": "2026-11-22T01:00:00+00:00"}
+
+LOOK = "look at: journalctl --unit=flask-app-web.tidy.service --lines=50"
+
+
+def test_what_runs_beside_requests_has_a_table_of_its_own() -> None:
+    lines = reports.status({"a": host({**WEB, "background": [DAEMON, CRON]})})
+    assert lines[2:] == [
+        "",
+        "APP  BESIDE REQUESTS  STATE    AGE  RESTARTS  NEXT (UTC)",
+        "web  daemon mails     running   1m         2  -",
+        "web  cron tidy        ok        2h         -  2026-11-22 01:00:00",
+    ]
+
+
 @pytest.mark.parametrize(
     ("hosts", "shown"),
     [
@@ -57,6 +75,11 @@ def test_status_fits_a_terminal_whatever_the_names() -> None:
         ({"listed": False}, "not in the inventory; to remove it: ansible-playbook playbooks/remove.yml -e app=web"),
         ({"health_cause": "answered 500, expected 200 to 399"}, "GET /healthz: answered 500, expected 200 to 399"),
         ({"drift": ["user app-web is missing"]}, "drift: user app-web is missing"),
+        (
+            {"background": [CRON | {"state": "failed", "cause": "ended with 3"}]},
+            f"cron tidy: failed, ended with 3; {LOOK}",
+        ),
+        ({"background": [CRON | {"state": "missing"}]}, f"cron tidy: missing; {LOOK}"),
         ({"rolled_back": ["ba9876543210"]}, "rolled back from ba9876543210"),
         ({"warm": {"web.ba9876543210": 250}}, "web.ba9876543210 is kept warm for 4m"),
         ({"previous": "ba9876543210"}, "a rollback brings back ba9876543210"),
@@ -66,7 +89,7 @@ def test_status_fits_a_terminal_whatever_the_names() -> None:
 def test_what_does_not_fit_into_the_table_stands_below(changes: dict[str, Any], note: str) -> None:
     app = {**WEB, **changes}
     assert reports.status_notes(app) == [note]
-    assert reports.status({"a": host(app)})[2:] == ["", f"web: {note}"]
+    assert reports.status({"a": host(app)})[-2:] == ["", f"web: {note}"]
     assert reports.status({"a": host(app), "b": host(WEB)})[-1] == f"web on a: {note}"
 
 
