@@ -165,8 +165,7 @@ def traces_of(app: str) -> list[str]:
 
 def units_of(app: str) -> list[str]:
     """Return the units of exactly this app that have a file."""
-    found = (UNIT_NAME.fullmatch(path.name) for path in UNITS.glob(f"flask-app-{app}.*"))
-    return sorted(match[0] for match in found if match and match["app"] == app)
+    return sorted(path.name for path in UNITS.glob(f"flask-app-{app}.*") if UNIT_NAME.fullmatch(path.name))
 
 
 def apps_on_host() -> list[str]:
