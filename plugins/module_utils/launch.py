@@ -19,7 +19,9 @@ def app_environment(release: Path) -> dict[str, str]:
     variables = {entry.name: entry.read_bytes().decode("utf-8") for entry in (release / "env").iterdir()}
     virtualenv = release / "venv"
     path = f"{virtualenv}/bin:/usr/local/bin:/usr/bin:/bin"
-    return {"PATH": path, "VIRTUAL_ENV": str(virtualenv), "HOME": str(release / "src"), **variables}
+    given = {"PATH": path, "VIRTUAL_ENV": str(virtualenv), "HOME": str(release / "src")}
+    # The app's own folder, as its vassal has it.
+    return {**given, "TMPDIR": str(release.parents[1] / "tmp"), **variables}
 
 
 def main() -> None:

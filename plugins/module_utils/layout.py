@@ -89,6 +89,11 @@ class AppLayout:
         return self.root / "shared"
 
     @property
+    def temporary(self) -> Path:
+        """Return what the app finds as TMPDIR; in a folder for all, one app could put what another is about to open."""
+        return self.root / "tmp"
+
+    @property
     def history(self) -> Path:
         return self.root / "history.jsonl"
 
@@ -124,6 +129,7 @@ class AppLayout:
             Directory(self.cache, self.builder, self.builder, 0o700),
             # Holds the statistics socket of each vassal, which the vassal binds by itself.
             Directory(self.root / "run", self.user, self.user, 0o700),
+            Directory(self.temporary, self.user, self.user, 0o700),
             *self._shared_directories(writable, self.user, 0o700),
             # The set-group-id bit hands uploaded files to nginx's group, whatever the app does.
             *self._shared_directories(media, WEB_GROUP, 0o2750),

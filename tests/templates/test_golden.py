@@ -76,6 +76,10 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
         "flask-emperor.service.j2",
         uwsgi("flask-emperor.service.j2", uwsgi_writable_code=True),
     ),
+    "uwsgi/flask-emperor-shared-tmp.service": (
+        "flask-emperor.service.j2",
+        uwsgi("flask-emperor.service.j2", uwsgi_shared_tmp=True),
+    ),
     "uwsgi/flask-emperor-wake.service": (
         "flask-emperor-wake.service.j2",
         uwsgi("flask-emperor-wake.service.j2"),

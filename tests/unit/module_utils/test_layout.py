@@ -33,6 +33,7 @@ def test_directories_come_parents_first_and_close_what_is_not_for_all() -> None:
         ("/srv/apps/shop/shared", "root", "root", "0o751"),
         ("/var/cache/flask-emperor/shop", "build-shop", "build-shop", "0o700"),
         ("/srv/apps/shop/run", "app-shop", "app-shop", "0o700"),
+        ("/srv/apps/shop/tmp", "app-shop", "app-shop", "0o700"),
         ("/srv/apps/shop/shared/instance", "app-shop", "app-shop", "0o700"),
         ("/srv/apps/shop/shared/var", "root", "root", "0o751"),
         ("/srv/apps/shop/shared/var/cache", "app-shop", "app-shop", "0o700"),
