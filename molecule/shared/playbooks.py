@@ -109,12 +109,12 @@ class Playbook:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
 
-    def wait(self) -> Run:
+    def wait(self, longest: float = LONGEST) -> Run:
         try:
-            output, _ = self._process.communicate(timeout=LONGEST)
+            output, _ = self._process.communicate(timeout=longest)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"{' '.join(self.command)} took more than {LONGEST} s") from None
+            raise AssertionError(f"{' '.join(self.command)} took more than {longest:.0f} s") from None
         events = list(_events(output))
         return Run(
             command=self.command,
