@@ -19,9 +19,7 @@ def app_environment(release: Path) -> dict[str, str]:
     variables = {entry.name: entry.read_bytes().decode("utf-8") for entry in (release / "env").iterdir()}
     virtualenv = release / "venv"
     path = f"{virtualenv}/bin:/usr/local/bin:/usr/bin:/bin"
-    given = {"PATH": path, "VIRTUAL_ENV": str(virtualenv), "HOME": str(release / "src")}
-    # The app's own folder, as its vassal has it.
-    return {**given, "TMPDIR": str(release.parents[1] / "tmp"), **variables}
+    return {"PATH": path, "VIRTUAL_ENV": str(virtualenv), "HOME": str(release / "src"), **variables}
 
 
 def main() -> None:
@@ -32,7 +30,9 @@ def main() -> None:
     user = pwd.getpwuid(os.getuid()).pw_name
     os.umask(0o027)
     os.chdir(release / "src")
-    environment = {"LANG": "C.UTF-8", "USER": user, "LOGNAME": user, **app_environment(release)}
+    # Temporary files go where those of the app's vassal go.
+    own = {"LANG": "C.UTF-8", "USER": user, "LOGNAME": user, "TMPDIR": str(Path(app, "tmp"))}
+    environment = {**own, **app_environment(release)}
     os.execve("/bin/sh", ["/bin/sh", "-c", command], environment)  # noqa: S606 - it is a shell
 
 
