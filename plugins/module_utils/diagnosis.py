@@ -13,7 +13,7 @@ from typing import Any
 _IMPORT_BEGINS = "*** Operational MODE: "
 _UWSGI = re.compile(
     r"(WSGI app \d+ |unable to load app 0|\*\*\* |spawned uWSGI |announcing my loyalty|no-server mode requested|"
-    r"\[uWSGI\] getting |mapped \d+ bytes|uwsgi socket \d+ )"
+    r"\[uWSGI\] getting |mapped \d+ bytes|uwsgi socket \d+ |request -: status )"
 )
 
 # The first that fits wins: what is certain stands before what is likely.

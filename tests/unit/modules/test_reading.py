@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from ansible_collections.emperor.flask.plugins.module_utils import history as entries
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
-from ansible_collections.emperor.flask.plugins.modules import history, remove, run, status
+from ansible_collections.emperor.flask.plugins.modules import history, logs, remove, run, status
 from ansible_collections.emperor.flask.tests.support.hosts import App, Host
 from ansible_collections.emperor.flask.tests.support.modules import run_module
 
@@ -60,3 +61,44 @@ def test_what_is_no_name_is_not_removed(host: Host, name: str) -> None:
     found = run_module(remove, check=True, name=name, lock=LOCK)
     assert found["failed"]
     assert f"'{name}' is no name" in found["msg"]
+
+
+REQUEST = "3f9c2a71b04e3f9c2a71b04e3f9c2a71"
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A request that ended at 12:00:05 after two seconds, and the options that the journal was read with."""
+    options: list[str] = []
+    entry = {"time": "2026-11-21T12:00:05+00:00", "request_id": REQUEST, "app": "shop", "request_time": 2.04}
+
+    def read_journal(_module: Any, _user: int, *given: str) -> str:
+        options.extend(given)
+        moment = 1795262405 * 10**6
+        raw = {"__REALTIME_TIMESTAMP": str(moment), "_PID": "7", "SYSLOG_IDENTIFIER": "app-shop"}
+        said = ["KeyError: \x1b[31m'x'", f"request {REQUEST}: status 500, 2000 ms"]
+        return "\n".join(json.dumps({**raw, "MESSAGE": message}) for message in said)
+
+    monkeypatch.setattr(logs, "user_id", lambda _name: 990)
+    monkeypatch.setattr(logs, "read_journal", read_journal)
+    found = {("shop", REQUEST): json.dumps(entry)}
+    monkeypatch.setattr(logs, "find_request", lambda app, request: found.get((app, request)))
+    return options
+
+
+def test_one_request_is_told_with_what_the_app_wrote_of_it(host: Host, asked: list[str]) -> None:
+    lines = run_module(logs, name="shop", request=REQUEST)["text"].splitlines()
+    assert (lines[0], lines[2]) == ("-- a request of shop --", "-- what shop wrote of it --")
+    assert json.loads(lines[1])["request_id"] == REQUEST
+    assert [line.partition("]: ")[2] for line in lines[3:]] == [
+        "KeyError: \\x1b[31m'x'",
+        f"request {REQUEST}: status 500, 2000 ms",
+    ]
+    assert {"--since=@1795262401", "--until=@1795262407"} <= set(asked)
+
+
+def test_a_request_of_another_host_and_no_id_at_all(host: Host, asked: list[str]) -> None:
+    assert "shop has no request 00000000" in run_module(logs, name="shop", request="0" * 32)["text"]
+    for wrong in ("12", "../x", REQUEST.upper()):
+        assert f"request '{wrong}' is no id" in run_module(logs, name="shop", request=wrong)["msg"]
+    assert asked == []
