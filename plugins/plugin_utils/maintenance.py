@@ -8,18 +8,16 @@ nginx reads its files as code, so a value is accepted only if it cannot be synta
 from __future__ import annotations
 
 import html
-import ipaddress
-import re
 from typing import Any
-from urllib.parse import unquote
 
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
-from ansible_collections.emperor.flask.plugins.plugin_utils.rules.values import seconds
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.health import open_path
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.identity import variable_suffix
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.values import NGINX_SYNTAX, network, seconds
 
 DEFAULT_MESSAGE = "We are working on this site. Please come back in a few minutes."
 # The longest parameter that nginx takes has 4096 bytes, and the page around the message has its share.
 _LONGEST_MESSAGE = 300
-_SYNTAX = re.compile(r"[;{}\"'$\\]")
 
 
 class MaintenanceError(ValueError):
@@ -29,26 +27,15 @@ class MaintenanceError(ValueError):
 def addresses(allow: str) -> list[str]:
     """Return the networks of a list with commas; an address is a network of one."""
     parts = (part.strip() for part in allow.split(","))
-    return list(dict.fromkeys(_network(part) for part in parts if part))
-
-
-def _network(text: str) -> str:
     try:
-        return str(ipaddress.ip_network(text))
-    except ValueError:
-        raise MaintenanceError(f"allow: '{text}' is no address or network; {_meant(text)}") from None
-
-
-def _meant(part: str) -> str:
-    try:
-        return f"try {ipaddress.ip_network(part, strict=False)}"
-    except ValueError:
-        return "try 192.0.2.0/24,198.51.100.7"
+        return list(dict.fromkeys(network(part) for part in parts if part))
+    except ValueError as error:
+        raise MaintenanceError(f"allow: {error}") from None
 
 
 def message(given: str) -> str:
     """Return a checked message, safe in HTML."""
-    if wrong := _SYNTAX.search(given):
+    if wrong := NGINX_SYNTAX.search(given):
         raise MaintenanceError(f"message contains {wrong[0]}; leave out ; {{ }} \" ' $ and \\")
     if not given.isprintable():
         raise MaintenanceError("message contains a control character; write it on one line")
@@ -74,14 +61,11 @@ def files(
     visitors, page = AppLayout(name).maintenance
     if state == "off":
         return [{"path": str(path), "state": "absent"} for path in (visitors, page)]
-    route = unquote(health_path.partition("?")[0])
     variables = {
         "app": name,
-        # A variable of nginx has no dash; an app has no underscore, so two apps never share one.
-        "suffix": name.replace("-", "_"),
+        "suffix": variable_suffix(name),
         "allowed": addresses(allow),
-        # At / is what visitors want to see: an app without a path of its own for its health is closed as a whole.
-        "open_path": "" if route == "/" or _SYNTAX.search(route) or not route.isprintable() else route,
+        "open_path": open_path(health_path),
         "retry_after": retry_after(retry),
         "message": message(text),
     }

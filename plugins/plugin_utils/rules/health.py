@@ -6,15 +6,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import Problems
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.values import (
+    NGINX_SYNTAX,
     PATH_LENGTH,
     check_number,
     check_request_path,
     check_time,
     seconds,
 )
+
+
+def open_path(health_path: str) -> str:
+    """Return where monitors and load balancers ask nginx, also while nobody else may; an empty text for nowhere.
+
+    At / is what visitors want to see: an app without a path of its own for its health is closed as a whole.
+    """
+    path = unquote(health_path.partition("?")[0])
+    return "" if path == "/" or NGINX_SYNTAX.search(path) or not path.isprintable() else path
 
 
 def check(app: dict[str, Any], path: str, problems: Problems) -> None:

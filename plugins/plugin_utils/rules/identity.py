@@ -21,6 +21,14 @@ def default_domains(name: str) -> list[str]:
     return [f"{name}.localhost"]
 
 
+def variable_suffix(name: str) -> str:
+    """Return what sets an app's variables of nginx apart.
+
+    Such a name has no dash, and an app's has no underscore, so two apps never share one.
+    """
+    return name.replace("-", "_")
+
+
 def check(app: dict[str, Any], path: str, problems: Problems) -> None:
     if not APP_NAME.fullmatch(app["name"]):
         problems.add(f"{path}.name", f"app '{app['name']}': use a-z, 0-9 and '-', at most 23 characters")

@@ -8,11 +8,13 @@ value is accepted only if it cannot be syntax there.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import PurePosixPath
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import Problems
 
+NGINX_SYNTAX = re.compile(r"[;{}\"'$\\]")
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*(/[A-Za-z0-9_][A-Za-z0-9_.@+-]*)*")
 _URL = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.~-]*)+")
 _REQUEST_PATH = re.compile(r"/[A-Za-z0-9_.~/?=&%+-]*")
@@ -30,6 +32,28 @@ def seconds(time: str) -> int:
     if not match:
         raise ValueError(f"'{time}' is not a time; try 30s")
     return int(match[1]) * _SECONDS[match[2]]
+
+
+def network(text: str) -> str:
+    """Return a network as nginx reads it; an address is a network of one."""
+    try:
+        return str(_network(text, strict=True))
+    except ValueError:
+        raise ValueError(f"'{text}' is no address or network; {_meant(text)}") from None
+
+
+def _network(text: str, strict: bool) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    # The zone of an IPv6 address may be any text at all.
+    if "%" in text:
+        raise ValueError
+    return ipaddress.ip_network(text, strict=strict)
+
+
+def _meant(text: str) -> str:
+    try:
+        return f"try {_network(text, strict=False)}"
+    except ValueError:
+        return "try 192.0.2.0/24 or 198.51.100.7"
 
 
 def check_path(value: str, what: str, where: str, problems: Problems) -> None:

@@ -34,7 +34,9 @@ def test_addresses_become_networks_each_once() -> None:
     ("options", "said"),
     [
         ({"allow": "192.0.2.1/24"}, "allow: '192.0.2.1/24' is no address or network; try 192.0.2.0/24"),
-        ({"allow": "office"}, "allow: 'office' is no address or network; try 192.0.2.0/24,198.51.100.7"),
+        ({"allow": "office"}, "allow: 'office' is no address or network; try 192.0.2.0/24 or 198.51.100.7"),
+        # Python takes any text after the percent sign.
+        ({"allow": "fe80::1%;x"}, "allow: 'fe80::1%;x' is no address or network; try 192.0.2.0/24 or 198.51.100.7"),
         ({"retry": "10x"}, "retry_after: '10x' is not a time; try 30s"),
         ({"text": "a;b"}, "message contains ;; leave out ; { } \" ' $ and \\"),
         ({"text": "a\nb"}, "message contains a control character; write it on one line"),
@@ -77,7 +79,7 @@ def test_no_message_is_syntax(text: str) -> None:
     except MaintenanceError:
         return
     assert [line[0] for line in page] == ["types", "default_type", "if"]
-    assert [line[0] for line in page[-1][-1]] == ["add_header", "add_header", "return"]
+    assert [line[0] for line in page[-1][-1]] == [*["add_header"] * 3, "return"]
     assert maintenance.message(text) in page[-1][-1][-1][2]
 
 
