@@ -59,6 +59,15 @@ EXAMPLES = {
     "media": "media: [{url: /media, path: media}]",
     "media.url": "media: [{url: /media, path: media}]",
     "media.path": "media: [{url: /uploads, path: var/uploads}]",
+    "access": "access: [{deny: [203.0.113.0/24]}, {path: /admin, allow: [192.0.2.0/24]}]",
+    "access.path": "access: [{path: /admin, allow: [192.0.2.0/24]}]",
+    "access.allow": "access: [{allow: [192.0.2.0/24, 2001:db8::/32]}]",
+    "access.deny": "access: [{deny: [203.0.113.7]}]",
+    "access.auth_basic": "access: [{path: /hooks, auth_basic: false}]",
+    "access.rate": "access: [{path: /login, rate: 5r/m}]",
+    "access.burst": "access: [{path: /login, rate: 5r/m, burst: 10}]",
+    "access.connections": "access: [{path: /export, connections: 2}]",
+    "auth_basic_users": 'auth_basic_users: "{{ vault_shop_users }}"',
     "max_body_size": "max_body_size: 75m",
     "request_timeout": "request_timeout: 2m",
     "buffer_size": "buffer_size: 16384",
@@ -203,9 +212,12 @@ def read(where: str, apps: Any) -> None:
 
 
 def without_vault(app: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what only a vault has the value of."""
+    """Leave out what only a vault has the value of, or put something in its place."""
     source = {key: value for key, value in app["source"].items() if key != "key" or "{{" not in value}
-    return {**app, "source": source, "secrets": {} if "{{" in str(app.get("secrets")) else app.get("secrets")}
+    asks = any(entry.get("auth_basic") for entry in app.get("access", []))
+    values: dict[str, Any] = {"secrets": {}, "auth_basic_users": {"ada": "$6$saltsalt$" + "x" * 86} if asks else {}}
+    secret = {key: value for key, value in values.items() if "{{" in str(app.get(key))}
+    return {**app, "source": source, **secret}
 
 
 def main() -> int:

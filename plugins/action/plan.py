@@ -22,6 +22,8 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.runs import is_over,
 from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import SourceTree
 
 _AT_ONCE = 8
+# Keys of an app that its description leaves out, or has a digest of.
+_UNTOLD = ("source", "secrets", "auth_basic_users")
 
 
 class ActionModule(AppAction):
@@ -80,7 +82,7 @@ class ActionModule(AppAction):
 
     def _details(self, app: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return what tells a person how the wanted release would be."""
-        shown = {key: value for key, value in app.items() if key not in ("source", "secrets")}
+        shown = {key: value for key, value in app.items() if key not in _UNTOLD}
         release = {"id": PLACEHOLDER, "path": f"{app['root']}/releases/{PLACEHOLDER}"}
         vassal = render(self, self._task.args["recipe"], {**task_vars, "app": shown, "release": release})
         source = {key: app["source"][key] for key in ("path", "git", "version", "archive") if app["source"][key]}
@@ -112,9 +114,11 @@ def is_elsewhere(name: str, variables: dict[str, Any]) -> bool:
 
 def describe(app: dict[str, Any], recipe: str) -> dict[str, Any]:
     """Return what names a release of an app: its description, and its revision or where to ask for it."""
-    description = {key: value for key, value in app.items() if key not in ("source", "secrets")}
+    description = {key: value for key, value in app.items() if key not in _UNTOLD}
     secrets = {"secrets": secrets_digest(app["name"], app["secrets"]), "secret_names": sorted(app["secrets"])}
-    request = {"want": "deploy", "name": app["name"], "description": description | secrets | {"recipe": recipe}}
+    users = {"auth_basic_users": secrets_digest(app["name"], app["auth_basic_users"])}
+    described = description | secrets | users | {"recipe": recipe}
+    request = {"want": "deploy", "name": app["name"], "description": described}
     source = app["source"]
     if source["git"]:
         return {**request, "git": source["git"], "version": source["version"]}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.served import served_apps
+from ansible_collections.emperor.flask.plugins.plugin_utils.site import site_variables
 
 DOCUMENTATION = r"""
 name: site_files
@@ -47,7 +48,7 @@ _value:
 def site_files(plans: list[dict[str, Any]], failures: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
     """Return one file for each app that serves a release; no secret is among its variables."""
     return [
-        {"path": f"/etc/nginx/flask-apps/{app['name']}.conf", "template": "site.conf.j2", "vars": {"app": app}}
+        {"path": f"/etc/nginx/flask-apps/{app['name']}.conf", "template": "site.conf.j2", "vars": site_variables(app)}
         for app in served_apps(plans, failures)
     ]
 

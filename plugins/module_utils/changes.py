@@ -12,7 +12,10 @@ from typing import Any
 
 # No options, or told in lines of their own.
 _NO_OPTIONS = frozenset(
-    {"name", "user", "builder", "root", "source", "environment", "secrets", "secret_names", "recipe"}
+    {
+        *("name", "user", "builder", "root", "source", "recipe"),
+        *("environment", "secrets", "secret_names", "auth_basic_users"),
+    }
 )
 # More of it nobody reads, and it would bury the other apps.
 _MOST_LINES = 40
@@ -96,6 +99,9 @@ def option_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     known = {key: value for key, value in old.items() if key not in _NO_OPTIONS}
     wanted = {key: value for key, value in new.items() if key not in _NO_OPTIONS}
     lines = [clean(line) for line in _options("", known, wanted)]
+    # Digests, which tell nobody anything.
+    if (old.get("auth_basic_users") or "") != (new.get("auth_basic_users") or ""):
+        lines.append("auth_basic_users changed")
     return [*lines, "the template of vassal.ini changed"] if old.get("recipe") != new.get("recipe") else lines
 
 

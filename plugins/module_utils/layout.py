@@ -24,6 +24,8 @@ MAINTENANCE = Path("/etc/nginx/flask-maintenance")
 # systemd's files of what apps do beside requests; what the units of all apps share stands in flask-app-.service.d.
 UNITS = Path("/etc/systemd/system")
 WEB_GROUP = "www-data"
+# File of a release with whom nginx lets in; there only if the app asks for passwords.
+HTPASSWD = "htpasswd"
 
 APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,22}")
 # A daemon, or a command on a schedule.
@@ -143,6 +145,7 @@ class AppLayout:
             Directory(release / "env", "root", self.user, 0o750),
             Directory(release / "public", "root", WEB_GROUP, 0o750),
             Directory(release / "vassal.ini", "root", self.user, 0o640),
+            *([Directory(release / HTPASSWD, "root", WEB_GROUP, 0o640)] if (release / HTPASSWD).exists() else []),
         ]
 
     def _shared_directories(self, paths: list[str], group: str, mode: int) -> list[Directory]:

@@ -28,7 +28,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.files import (
     write_file,
 )
 from ansible_collections.emperor.flask.plugins.module_utils.history import now
-from ansible_collections.emperor.flask.plugins.module_utils.layout import WEB_GROUP, AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.layout import HTPASSWD, WEB_GROUP, AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import is_complete
 
 MANIFEST = "release.json"
@@ -55,6 +55,7 @@ class ReleaseParts:
     static: Sequence[Mapping[str, Any]]
     outliving: Sequence[str]
     manifest: Mapping[str, Any]
+    users: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def is_built(layout: AppLayout, release_id: str) -> bool:
@@ -73,7 +74,7 @@ def flaws(layout: AppLayout, release_id: str) -> list[str]:
         virtualenv = (release / "venv").resolve()
     except (OSError, ValueError, LookupError, RuntimeError) as error:
         return [f"release {release_id} cannot be read: {error}"]
-    found = [] if intact else [f"vassal.ini or a file in env of release {release_id} has another content"]
+    found = [] if intact else [f"vassal.ini, htpasswd or a file in env of release {release_id} has another content"]
     parts = [entry for entry in layout.release_parts(release) if differs(*entry)]
     found += [f"{entry.path} has another owner or mode than it must have" for entry in parts]
     if not is_complete(virtualenv, layout.user):
@@ -90,8 +91,9 @@ def read_manifest(release: Path) -> dict[str, Any]:
 
 
 def _digest_of(release: Path) -> str:
-    """Return a digest of what makes the vassal start as it does: its file and its environment."""
-    files = [release / "vassal.ini", *sorted((release / "env").iterdir())]
+    """Return a digest of what makes the vassal start as it does, its file and its environment, and of nginx's users."""
+    users = [path for path in [release / HTPASSWD] if path.exists()]
+    files = [release / "vassal.ini", *users, *sorted((release / "env").iterdir())]
     return digest([[path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in files], length=64)
 
 
@@ -144,6 +146,9 @@ def assemble(layout: AppLayout, parts: ReleaseParts, preflight: Callable[[Path],
     for name, value in parts.environment.items():
         write_file(environment / name, value.encode("utf-8"), "root", layout.user, 0o640)
     write_file(stage / "vassal.ini", parts.vassal.encode("utf-8"), "root", layout.user, 0o640)
+    if parts.users:
+        lines = "".join(f"{name}:{hashed}\n" for name, hashed in parts.users.items())
+        write_file(stage / HTPASSWD, lines.encode("utf-8"), "root", WEB_GROUP, 0o640)
     point_link(stage / "venv", os.path.relpath(parts.virtualenv, layout.release(parts.release_id)))
     manifest = json.dumps({**parts.manifest, "digest": _digest_of(stage)}, indent=2, sort_keys=True) + "\n"
     write_file(stage / MANIFEST, manifest.encode("utf-8"), "root", "root", 0o600)

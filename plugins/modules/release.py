@@ -56,6 +56,10 @@ options:
     description: Environment variables that are never shown.
     type: dict
     default: {}
+  users:
+    description: Names and hashed passwords of those whom nginx lets in.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -93,6 +97,7 @@ def main() -> None:
             "vassal": {"type": "str", "required": True},
             "environment": {"type": "dict", "default": {}},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
+            "users": {"type": "dict", "default": {}, "no_log": True},
         },
         supports_check_mode=True,
     )
@@ -120,6 +125,7 @@ def main() -> None:
                 "description": app,
                 "built": history.now(),
             },
+            users=params["users"],
         )
 
         def preflight(stage: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import VARIABLE, Problems
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules import (
+    access,
     background,
     environment,
     folders,
@@ -19,7 +20,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.rules import (
 )
 
 # Each has `check`, which names the mistakes of an app, and `finish`, which returns what follows from its keys.
-_TOPICS = (identity, sources, folders, environment, running, background, health)
+_TOPICS = (identity, sources, folders, environment, running, background, health, access)
 
 
 def check_apps(apps: Mapping[int, dict[str, Any]], problems: Problems) -> None:

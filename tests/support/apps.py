@@ -10,6 +10,8 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsErro
 
 COLLECTION = Path(__file__).resolve().parents[2]
 RELEASE = "3f9c2a71b04e"
+# As openssl passwd -6 makes it.
+HASH = "$6$abcdefgh$" + "yIZAF3gQ" * 10 + "yIZAF3"
 
 _MINIMAL: dict[str, Any] = {
     "name": "shop",
@@ -33,6 +35,13 @@ _FULL: dict[str, Any] = {
         {"url": "/assets/v1", "path": "dist", "expires": "7d"},
     ],
     "media": [{"url": "/media", "path": "media"}],
+    "access": [
+        {"deny": ["203.0.113.0/24"], "rate": "50r/s", "connections": 20},
+        {"path": "/admin", "allow": ["192.0.2.0/24", "2001:db8::1"], "deny": ["192.0.2.66"], "auth_basic": True},
+        {"path": "/admin/login", "rate": "6r/m", "burst": 3},
+        {"path": "/admin/v1.2", "auth_basic": False},
+    ],
+    "auth_basic_users": {"ada": HASH},
     "max_body_size": "75m",
     "request_timeout": "2m",
     "buffer_size": 32768,

@@ -9,6 +9,7 @@ from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar
 
 from ansible_collections.emperor.flask.plugins.filter.app_units import app_units
+from ansible_collections.emperor.flask.plugins.plugin_utils.site import site_variables
 from ansible_collections.emperor.flask.tests.support.apps import COLLECTION, RELEASE
 
 ROLES = COLLECTION / "roles"
@@ -31,7 +32,7 @@ def render(role: str, template: str, variables: dict[str, Any] | None = None) ->
 
 def site(app: dict[str, Any]) -> str:
     """Return nginx's file of a complete app."""
-    return render("flask_app", "site.conf.j2", {"app": app})
+    return render("flask_app", "site.conf.j2", site_variables(app))
 
 
 def units(app: dict[str, Any]) -> dict[str, str]:

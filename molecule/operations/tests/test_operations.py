@@ -168,9 +168,9 @@ def test_logs_show_one_app_alone() -> None:
             machine.check_output(f"for i in $(seq 50); do {seen} && break; sleep 0.1; done", app, app, log)
     done = good("logs", "-e", "app=web", "-e", "since=10 minutes ago")
     assert done.output.count("asked for /find-web") >= len(HOSTS)
-    assert done.output.count('"app":"web","host":"web.localhost","method":"GET","path":"/find-web","status":200') >= len(
-        HOSTS
-    )
+    assert done.output.count(
+        '"app":"web","host":"web.localhost","method":"GET","path":"/find-web","status":200'
+    ) >= len(HOSTS)
     assert "/find-web2" not in done.output
     assert "/find-web" not in good("logs", "-e", "app=web", "-e", "since=2031-01-01 10:00").output
     assert "since 'yesteryear' is no time" in play("logs", "-e", "app=web", "-e", "since=yesteryear").output

@@ -25,7 +25,7 @@ from ansible_collections.emperor.flask.plugins.action.plan import (
 from ansible_collections.emperor.flask.plugins.module_utils.digests import release_id
 from ansible_collections.emperor.flask.plugins.plugin_utils import runs
 from ansible_collections.emperor.flask.plugins.plugin_utils.runs import is_over, machine
-from ansible_collections.emperor.flask.tests.support.apps import complete, full, minimal
+from ansible_collections.emperor.flask.tests.support.apps import HASH, complete, full, minimal
 
 
 def sent(recipe: str = "r", **changes: Any) -> dict[str, Any]:
@@ -39,7 +39,8 @@ def identity(request: dict[str, Any]) -> str:
 def test_no_secret_and_no_source_are_sent() -> None:
     request = describe(complete(full()), "r")
     assert "exec://id" not in repr(request)
-    assert len(request["description"]["secrets"]) == 32
+    assert HASH not in repr(request)
+    assert [len(request["description"][key]) for key in ("secrets", "auth_basic_users")] == [32, 32]
     assert "source" not in request["description"]
     assert (request["git"], request["version"]) == ("https://git.example.org/shop.git", "v1.4.0")
 
@@ -62,6 +63,7 @@ def test_the_key_names_no_release_and_goes_its_own_way() -> None:
     "changes",
     [
         {"recipe": "r2"}, {"secrets": {"A": "1"}}, {"environment": {"A": "1"}}, {"domains": ["a.test"]},
+        {"access": [{"rate": "1r/s"}]}, {"access": [{"auth_basic": True}], "auth_basic_users": {"ada": HASH}},
         {"workers": {"threads": 2}}, {"idle": "1s"}, {"release_command": "x"}, {"requirements": "r.txt"},
         {"static": [{"url": "/s", "path": "s"}]}, {"writable": []}, {"wsgi": "shop:create_app()"},
     ],

@@ -67,6 +67,8 @@ def test_secrets_are_told_by_name_or_not_at_all(old: dict[str, Any], new: dict[s
         ({"release_command": None}, {"release_command": "flask db\nupgrade"},
          ["release_command: not set -> flask db?upgrade"]),
         ({}, {"idle": 5}, ["idle: not set -> 5"]),
+        ({}, {"auth_basic_users": ""}, []),
+        ({"auth_basic_users": "1f"}, {"auth_basic_users": "2e"}, ["auth_basic_users changed"]),
         ({"recipe": "1"}, {"recipe": "2"}, ["the template of vassal.ini changed"]),
         ({"user": "a", "root": "/a", "environment": {"A": 1}, "secrets": "1"}, {"user": "b"}, []),
     ],

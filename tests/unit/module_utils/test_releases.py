@@ -18,6 +18,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.releases import (
     ReleaseParts,
     activate,
     assemble,
+    flaws,
     is_built,
     mark_rolled_back,
     previous_release,
@@ -105,6 +106,21 @@ def test_modes_close_code_and_secrets_and_leave_the_way_to_public(layout: AppLay
         "public": 0o750,
     }  # fmt: skip
     assert mode(release / "release.json") == 0o600
+
+
+def test_users_are_for_nginx_alone_and_part_of_what_was_built(layout: AppLayout) -> None:
+    assemble(layout, parts(layout, users={"ada": "$6$x$y", "bob": "$5$x$z"}))
+    file = layout.release(ID) / "htpasswd"
+    assert (file.read_text(), mode(file)) == ("ada:$6$x$y\nbob:$5$x$z\n", 0o640)
+    assert is_built(layout, ID)
+    file.chmod(0o644)
+    assert flaws(layout, ID) == [f"{file} has another owner or mode than it must have"]
+    changed = f"vassal.ini, htpasswd or a file in env of release {ID} has another content"
+    file.chmod(0o640)
+    file.write_text("eve:$6$x$y\n")
+    assert flaws(layout, ID) == [changed]
+    file.unlink()
+    assert flaws(layout, ID) == [changed]
 
 
 def test_groups_are_the_app_for_code_and_nginx_for_public(layout: AppLayout, monkeypatch: pytest.MonkeyPatch) -> None:

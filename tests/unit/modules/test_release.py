@@ -34,6 +34,7 @@ def arguments(app: App | None = None, **more: Any) -> dict[str, Any]:
         "vassal": "[uwsgi]\n",
         "environment": {"A": "1", "B": "x"},
         "secrets": {"KEY": "k%40y"},
+        "users": {"ada": "$6$canary"},
         **more,
     }
 
@@ -72,7 +73,8 @@ def test_the_manifest_tells_what_a_later_plan_compares(built: Path) -> None:
         "source": {"git": "https://git.example.org/shop.git", "version": "v1"},
     }  # fmt: skip
     assert "k%40y" not in text
-    assert "canary-4711" not in text
+    assert "canary" not in text
+    assert (built / "htpasswd").read_text() == "ada:$6$canary\n"
 
 
 def test_the_app_is_loaded_once_where_it_stands_as_yet(built: Path, shop: App, loads: list[tuple[Any, ...]]) -> None:

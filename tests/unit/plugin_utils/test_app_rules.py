@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.emperor.flask.tests.support.apps import complete, minimal, mistakes
+from ansible_collections.emperor.flask.tests.support.apps import HASH, complete, minimal, mistakes
 
 SHA = "sha256:" + "0" * 64
 REST = "give a path below its root, without '..'"
@@ -22,6 +22,9 @@ KNOWN = "git.example.org ssh-ed25519 AAAA"
 KEY = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"
 ONE_LINE = "is more than one line or holds a control character; put it into a script of the app"
 SCHEDULE = "is not a schedule; try daily, *:0/15 or Mon..Fri 03:30"
+NETWORK = "is no address or network; try"
+NO_HASH = "is no hash of a password that nginx should take: sha512-crypt ($6$), sha256-crypt ($5$), yescrypt ($y$) or bcrypt of cost 4 to 10; openssl passwd -6 asks for a password and prints one"
+BCRYPT = "abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2"
 ENV_RULE = "use A-Z, 0-9 and '_', none of UWSGI_*, LD_*"
 
 
@@ -43,6 +46,16 @@ def daemon(**changes: Any) -> dict[str, Any]:
 
 def cron(**changes: Any) -> dict[str, Any]:
     return {"cron": [{"name": "tidy", "command": "flask tidy", "schedule": "daily", **changes}]}
+
+
+def access(**entry: Any) -> dict[str, Any]:
+    """Return an entry, and a user so that one may ask for passwords."""
+    users = {"ada": HASH} if entry.get("auth_basic") else {}
+    return {"access": [entry], "auth_basic_users": users}
+
+
+def user(hashed: Any, name: str = "ada") -> dict[str, Any]:
+    return {"access": [{"auth_basic": True}], "auth_basic_users": {name: hashed}}
 
 
 def static(url: str = "/static", path: str = "static", **more: Any) -> dict[str, Any]:
@@ -165,6 +178,33 @@ REFUSED = [
     ({"release_command_timeout": "2d"}, "release_command_timeout: 2d is not between 1s and 86400s"),
     ({"idle": "-1s"}, "idle: '-1s' is not a time; try 30s"),
     (static(expires="never"), "static[0].expires: 'never' is not a time; try 30s"),
+    # access
+    (access(path="admin", rate="1r/s"), "access[0].path: 'admin' is not a prefix such as /admin; it starts with '/' and ends without"),
+    (access(path="/admin/", rate="1r/s"), "access[0].path: '/admin/' is not a prefix such as /admin; it starts with '/' and ends without"),
+    (access(path="/a(b", rate="1r/s"), "access[0].path: '/a(b' is not a prefix such as /admin; it starts with '/' and ends without"),
+    (access(path="/admin"), "access[0]: says nothing about /admin; add one of allow, deny, auth_basic, rate, connections"),
+    (access(allow=[], deny=[]), "access[0]: says nothing about /; add one of allow, deny, auth_basic, rate, connections"),
+    ({"access": [{"deny": ["::1"]}, {"rate": "1r/s"}]}, "access[1].path: / has an entry already; put all of it into that"),
+    (access(allow=["192.0.2.1/24"]), f"access[0].allow[0]: '192.0.2.1/24' {NETWORK} 192.0.2.0/24"),
+    (access(deny=["::1", "all"]), f"access[0].deny[1]: 'all' {NETWORK} 192.0.2.0/24 or 198.51.100.7"),
+    (access(deny=["fe80::1%;x"]), f"access[0].deny[0]: 'fe80::1%;x' {NETWORK} 192.0.2.0/24 or 198.51.100.7"),
+    (access(allow=["::1"], deny=["0::1/128"]), "access[0].deny[0]: 0::1/128 stands in allow[0] already"),
+    ({"access": [{"auth_basic": True}]}, "access[0].auth_basic: nobody could log in; give names and hashes in auth_basic_users"),
+    ({"access": [{"auth_basic": "yes"}]}, "access[0].auth_basic: must be true or false, not 'yes'"),
+    ({"auth_basic_users": {"ada": HASH}}, "auth_basic_users: is asked for nowhere; add access: [{auth_basic: true}]"),
+    (user(HASH, name="a:b"), "auth_basic_users: user 'a:b': use letters, digits, '.', '_', '-', '@' and '+', at most 64"),
+    (user(HASH, name="#a"), "auth_basic_users: user '#a': use letters, digits, '.', '_', '-', '@' and '+', at most 64"),
+    *((user(value), f"auth_basic_users.ada: {NO_HASH}") for value in (
+        "canary", "", None, 4711, ["canary"], HASH + "\n", f"{HASH}\neve:{HASH}", "{PLAIN}canary", "{SHA}2kuSN7rMzfGcB2DKt67EqDWQELA=",
+        "$apr1$abcdefgh$6Ht4vTCMTs8Hm8gJhWcOt/", "$1$abcdefgh$y6iHhJNbuC0xpbk0w9pm80", "rqXexS6ZhobKA", f"$2y$11${BCRYPT}", f"$2x$05${BCRYPT}",
+        HASH.replace("$6$", "$6$rounds=100000$"), "$y$jET$F5Jx5fExrKuPp53xLKQ..1$zwtVrjrUCmXcyLTs6oxLTQlzifSUkF8RHJ./tK5KU79",
+    )),
+    (access(rate="10"), "access[0].rate: '10' is not a rate; try 10r/s, or 30r/m for a minute"),
+    (access(rate="0r/s"), "access[0].rate: '0r/s' is not a rate; try 10r/s, or 30r/m for a minute"),
+    (access(rate="10r/h"), "access[0].rate: '10r/h' is not a rate; try 10r/s, or 30r/m for a minute"),
+    (access(rate="1r/s", burst=-1), "access[0].burst: -1 is not between 0 and 99999"),
+    (access(connections=1, burst=5), "access[0].burst: goes with rate only; add rate: 10r/s"),
+    (access(connections=0), "access[0].connections: 0 is not between 1 and 65535"),
     # commands
     ({"release_command": " "}, "release_command: is empty or contains a NUL character"),
     ({"release_command": "a\0b"}, "release_command: is empty or contains a NUL character"),
@@ -226,6 +266,12 @@ def test_refused(changes: dict[str, Any], message: str) -> None:
         cron(schedule="*-*~01"),
         cron(schedule="*:*:0/5"),
         cron(schedule="weekly UTC"),
+        access(path="/a-b/c.d~", allow=["192.0.2.7", "2001:db8::/32"], deny=["192.0.2.6/31"], rate="1r/m", burst=0),
+        access(path="/", auth_basic=False, connections=1),
+        user(f"$2y$10${BCRYPT}", name="ada.l+x@a-b.test"),
+        user(HASH.replace("$6$", "$6$rounds=5000$")),
+        user("$y$j9T$F5Jx5fExrKuPp53xLKQ..1$zwtVrjrUCmXcyLTs6oxLTQlzifSUkF8RHJ./tK5KU79"),
+        user("$5$Yx0yWq1hKp9ZsLbT$0SOCTIOcX0F8IjfObWHOra3JjAbYTvk91J5U6VjxccA"),
         {"packages": ["libpq5", "g++", "libc6:amd64", "python3.11-dev"]},
     ],
     ids=str,
@@ -262,6 +308,10 @@ def test_what_follows_from_an_app_is_added() -> None:
     assert (app["environment"], app["secrets"]) == ({"N": "3"}, {"S": "1.5"})
     beside = complete(minimal(**daemon(), **cron(timeout="10m")))
     assert (beside["daemons"][0]["stop_timeout"], beside["cron"][0]["timeout"]) == (60, 600)
+    app = complete(
+        minimal(access=[{"rate": "30r/m", "deny": ["192.0.2.7"]}, {"path": "/a", "rate": "9r/s", "burst": 0}])
+    )
+    assert [(entry["burst"], entry["deny"]) for entry in app["access"]] == [(30, ["192.0.2.7/32"]), (0, [])]
 
 
 @pytest.mark.parametrize(
@@ -285,3 +335,9 @@ def test_a_key_gets_the_line_end_that_ssh_insists_on() -> None:
 def test_a_key_is_in_no_message() -> None:
     broken = KEY.replace("MIIB", "canary!")
     assert "canary" not in "".join(mistakes(minimal(**ssh(key=broken)), minimal(**ssh(key={"a": "canary"}))))
+
+
+def test_a_password_is_in_no_message() -> None:
+    said = mistakes(minimal(**user("canary")), minimal(**user({"a": "canary"})), minimal(auth_basic_users=["canary"]))
+    assert len(said) > 2
+    assert "canary" not in "".join(said)

@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError
-from ansible_collections.emperor.flask.tests.support.apps import complete, minimal, mistakes
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.values import network
+from ansible_collections.emperor.flask.tests.support.apps import HASH, complete, minimal, mistakes
 from ansible_collections.emperor.flask.tests.support.parsing import names, read_ini, read_nginx
 from ansible_collections.emperor.flask.tests.support.rendering import site, units, vassal
 
@@ -31,6 +32,12 @@ class Field(NamedTuple):
 
     seed: str
     changes: Callable[[Any], dict[str, Any]]
+    # How a value is written into a file.
+    written: Callable[[str], str] = str
+
+
+def pattern(path: str) -> str:
+    return re.escape(path.rstrip("/"))
 
 
 FIELDS = {
@@ -39,7 +46,7 @@ FIELDS = {
     "address": Field("203.0.113.77", lambda value: {"domains": [value]}),
     "module": Field("seedling.wsgi:seed", lambda value: {"wsgi": value}),
     "factory": Field("seedling:seed()", lambda value: {"wsgi": value}),
-    "wsgi file": Field("seedling/wsgi.py:seed", lambda value: {"wsgi": value}),
+    "wsgi file": Field("seedling/wsgi.py:kernel", lambda value: {"wsgi": value}),
     "import path": Field("seedling", lambda value: {"python_path": [value]}),
     "requirements": Field("seedling.txt", lambda value: {"requirements": value}),
     "writable": Field("seedling", lambda value: {"writable": [value]}),
@@ -47,6 +54,12 @@ FIELDS = {
     "static path": Field("seedling", lambda value: {"static": [{"url": "/s", "path": value}]}),
     "media url": Field("/seedling", lambda value: {"media": [{"url": value, "path": "m"}]}),
     "media path": Field("seedling", lambda value: {"media": [{"url": "/m", "path": value}]}),
+    "access path": Field("/seedling", lambda value: {"access": [{"path": value, "rate": "1r/s"}]}, pattern),
+    "allowed network": Field("203.0.113.77", lambda value: {"access": [{"allow": [value]}]}, network),
+    "denied network": Field("203.0.113.77", lambda value: {"access": [{"deny": [value]}]}, network),
+    "rate": Field("7077r/s", lambda value: {"access": [{"rate": value, "burst": 1}]}),
+    "user": Field("seedling", lambda value: {"access": [{"auth_basic": True}], "auth_basic_users": {value: HASH}}),
+    "hash": Field(HASH, lambda value: {"access": [{"auth_basic": True}], "auth_basic_users": {"ada": value}}),
     "body size": Field("7077m", lambda value: {"max_body_size": value}),
     "health path": Field("/seedling", lambda value: {"health": {"path": value}}),
     "environment name": Field("SEEDLING", lambda value: {"environment": {value: "x"}}),
@@ -115,7 +128,7 @@ def test_a_value_is_refused_or_stays_a_value(field: Field, data: st.DataObject) 
     )
     wanted: Any = benign(field)
     for seed, given_value in pairs:
-        wanted = replaced(wanted, seed, given_value)
+        wanted = replaced(wanted, field.written(seed), field.written(given_value))
     assert found == wanted
 
 

@@ -1,0 +1,40 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""What the template of an app's site is given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.health import open_path
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.identity import variable_suffix
+
+
+def site_variables(app: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the variables for site.conf.j2."""
+    return {"app": app, "suffix": variable_suffix(app["name"]), "access": access(app)}
+
+
+def access(app: Mapping[str, Any]) -> dict[str, Any]:
+    """Return who may reach what, rule by rule, as maps of nginx need it.
+
+    There the first pattern that fits wins, so the longest path stands first. `open` is the pattern of the path where
+    nothing of it counts, unless an entry is about just that path.
+    """
+    longest_first = sorted(app["access"], key=lambda entry: len(entry["path"]), reverse=True)
+    entries = [{**entry, "pattern": _pattern(entry["path"])} for entry in longest_first]
+    path = open_path(app["health"]["path"])
+    return {
+        "open": f"^{re.escape(path)}$" if path and all(entry["path"] != path for entry in entries) else "",
+        "addresses": [entry for entry in entries if entry["allow"] or entry["deny"]],
+        "passwords": [entry for entry in entries if entry["auth_basic"] is not None],
+        "requests": [entry for entry in entries if entry["rate"] is not None],
+        "connections": [entry for entry in entries if entry["connections"] is not None],
+    }
+
+
+def _pattern(path: str) -> str:
+    """Return a pattern of a path and all below it, but not of those that only begin alike."""
+    return f"^{re.escape(path.rstrip('/'))}(/|$)"

@@ -1,0 +1,65 @@
+"""Who may reach what, as nginx's maps need it: the first pattern that fits counts."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from ansible_collections.emperor.flask.plugins.plugin_utils.site import site_variables
+from ansible_collections.emperor.flask.tests.support.apps import HASH, complete, minimal
+
+ENTRIES: list[dict[str, Any]] = [
+    {"rate": "50r/s"},
+    {"path": "/a.b", "rate": "5r/s", "auth_basic": True},
+    {"path": "/a.b/open", "auth_basic": False, "deny": ["192.0.2.7"]},
+]
+
+
+def access(entries: list[dict[str, Any]], health: str = "/healthz") -> dict[str, Any]:
+    users = {"ada": HASH} if any(entry.get("auth_basic") for entry in entries) else {}
+    app = complete(minimal(access=entries, auth_basic_users=users, health={"path": health}))
+    found: dict[str, Any] = site_variables(app)["access"]
+    return found
+
+
+def path_of(entries: list[dict[str, Any]], uri: str) -> str | None:
+    return next((entry["path"] for entry in entries if re.search(entry["pattern"], uri)), None)
+
+
+@pytest.mark.parametrize(
+    ("uri", "requests", "passwords", "addresses"),
+    [
+        ("/", "/", None, None),
+        ("/a.b", "/a.b", "/a.b", None),
+        ("/a.b/", "/a.b", "/a.b", None),
+        ("/a.b/open/x", "/a.b", "/a.b/open", "/a.b/open"),
+        ("/a.b/opened", "/a.b", "/a.b", None),
+        ("/a.bc", "/", None, None),
+        ("/axb", "/", None, None),
+        ("/x/a.b", "/", None, None),
+    ],
+)
+def test_of_each_rule_the_longest_path_counts(
+    uri: str, requests: str, passwords: str | None, addresses: str | None
+) -> None:
+    found = access(ENTRIES)
+    kinds = [found[kind] for kind in ("requests", "passwords", "addresses", "connections")]
+    assert [path_of(kind, uri) for kind in kinds] == [requests, passwords, addresses, None]
+
+
+@pytest.mark.parametrize(
+    ("health", "pattern"),
+    [
+        ("/", ""), ("/healthz", "^/healthz$"), ("/up.x?full=1", r"^/up\.x$"), ("/a.b", ""), ("/a%20b", r"^/a\ b$"),
+        ("/%22", ""),
+    ],
+)  # fmt: skip
+def test_the_health_path_stays_open_unless_an_entry_is_about_it(health: str, pattern: str) -> None:
+    assert access(ENTRIES, health)["open"] == pattern
+
+
+def test_an_app_that_says_nothing_is_open() -> None:
+    found = access([])
+    assert not any(found[kind] for kind in ("requests", "passwords", "addresses", "connections"))
