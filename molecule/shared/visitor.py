@@ -13,7 +13,8 @@ _CLIENT = r"""
 import base64, json, socket, sys
 order = json.loads(sys.argv[1])
 answer = b""
-with socket.create_connection(("127.0.0.1", 80), timeout=30) as connection:
+source = (order["source"], 0) if order["source"] else None
+with socket.create_connection((order["address"], 80), timeout=30, source_address=source) as connection:
     try:
         connection.sendall(base64.b64decode(order["head"]))
         connection.sendall(base64.b64decode(order["body"]))
@@ -54,11 +55,13 @@ class Answer:
 
 
 class Visitor:
-    """A browser with its cookies."""
+    """A browser with its cookies, at the address `source` if that matters."""
 
-    def __init__(self, host: Any, name: str) -> None:
+    def __init__(self, host: Any, name: str, address: str = "127.0.0.1", source: str = "") -> None:
         self.host = host
         self.name = name
+        self.address = address
+        self.source = source
         self.cookies: dict[str, str] = {}
 
     def get(self, path: str, headers: dict[str, str] | None = None, method: str = "GET") -> Answer:
@@ -90,7 +93,8 @@ class Visitor:
         return self.send_raw(head.encode() + b"\r\n", body, padding)
 
     def send_raw(self, head: bytes, body: bytes = b"", padding: int = 0) -> Answer:
-        order = {"head": _text(head), "body": _text(body), "padding": padding}
+        connection = {"address": self.address, "source": self.source}
+        order = {**connection, "head": _text(head), "body": _text(body), "padding": padding}
         result = self.host.run("python3 -c %s %s", _CLIENT, json.dumps(order))
         assert result.rc == 0, result.stderr
         answer = _parse(base64.b64decode(result.stdout))
