@@ -132,10 +132,10 @@ def dismiss(vassal: str) -> bool:
     link.unlink(missing_ok=True)
     with contextlib.suppress(EmperorDownError):  # vassals end with their emperor
         scan()
-    # The emperor leaves the socket of a vassal that is gone behind, and so does the vassal its statistics'.
+    # The emperor leaves the socket of a vassal that is gone behind, and so does the vassal its own.
     existed |= socket_of(vassal).is_socket()
     socket_of(vassal).unlink(missing_ok=True)
-    for leftover in stats_of(vassal):
+    for leftover in sockets_of(vassal):
         existed |= leftover.is_socket()
         with contextlib.suppress(OSError):  # in the app's own folder, where it may make anything of that name
             leftover.unlink()
@@ -186,13 +186,24 @@ def _parent(process: Path) -> int | None:
 
 def stats_of(vassal: str) -> list[Path]:
     """Return the statistics socket of a vassal, unless another start of its release uses it."""
+    return [app.stats(release) for app, release in _sole_release(vassal)]
+
+
+def sockets_of(vassal: str) -> list[Path]:
+    """Return the sockets that a vassal binds by itself, unless another start of its release uses them."""
+    told = [path for app, release in _sole_release(vassal) for path in app.tracebackers(release)]
+    return [*stats_of(vassal), *told]
+
+
+def _sole_release(vassal: str) -> list[tuple[layout.AppLayout, str]]:
+    """Return the app and the release of a vassal, if it is the only start of that release."""
     match = layout.VASSAL_NAME.fullmatch(vassal)
     if match is None:
         return []
     others = (layout.VASSAL_NAME.fullmatch(name) for name in layout.vassals_of(match["app"]) if name != vassal)
     if any(other and other["release"] == match["release"] for other in others):
         return []
-    return [layout.AppLayout(match["app"]).stats(match["release"])]
+    return [(layout.AppLayout(match["app"]), match["release"])]
 
 
 def wait_idle(stats: Path, timeout: float) -> bool:

@@ -119,6 +119,10 @@ class AppLayout:
         """Return the statistics socket of a release's vassal."""
         return self.root / "run" / f"{release_id}.stats"
 
+    def tracebackers(self, release_id: str) -> list[Path]:
+        """Return the sockets, one of each worker, that tell where a release's vassal is at."""
+        return sorted((self.root / "run").glob(f"{release_id}.traceback.*"))
+
     def directories(self, writable: list[str], media: list[str]) -> list[Directory]:
         """Return the directories that an app needs, parents first."""
         return [

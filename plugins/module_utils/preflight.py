@@ -29,6 +29,8 @@ _LIMIT = re.compile(
 _TELL_WHERE = ("KillSignal=SIGABRT", "LimitCORE=0")
 _LOADED = re.compile(r"^WSGI app 0 .* ready in ", re.MULTILINE)
 _NOT_LOADED = "unable to load app 0 "
+# Of the vassal's file: what only a server has, and what would leave the app unloaded.
+_NOT_HERE = ("stats-server ", "lazy-apps ")
 # Names what could have been meant, when the module has no such name.
 _LIST_NAMES = """
 import importlib, importlib.util, sys
@@ -79,9 +81,9 @@ def load(layout: AppLayout, release_id: str, stage: Path, target: str, paths: It
 
 
 def staged(text: str, release: Path, stage: Path) -> str:
-    """Return a vassal's file for the place where the release stands as yet, without its statistics socket."""
+    """Return a vassal's file for the place where the release stands as yet, for loading the app and no more."""
     lines = text.replace(f"{release}/", f"{stage}/").splitlines()
-    return "\n".join(line for line in lines if not line.startswith("stats-server")) + "\n"
+    return "\n".join(line for line in lines if not line.startswith(_NOT_HERE)) + "\n"
 
 
 def limits(unit: str) -> list[str]:

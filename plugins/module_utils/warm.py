@@ -36,7 +36,7 @@ def keep(vassal: str, window: int) -> None:
     forget(vassal)
     make_directory(MARKS)
     write_file(MARKS / vassal, str(int(time.time() + window)).encode("ascii"), "root", "root", 0o644)
-    leftovers = [emperor.link_of(vassal), emperor.socket_of(vassal), *emperor.stats_of(vassal), MARKS / vassal]
+    leftovers = [emperor.link_of(vassal), emperor.socket_of(vassal), *emperor.sockets_of(vassal), MARKS / vassal]
     timer = [f"--unit={_unit(vassal)}", f"--on-active={window}s", "--timer-property=AccuracySec=1s"]
     done = subprocess.run(
         ["systemd-run", "--quiet", "--collect", *timer, "rm", "-f", "--", *map(str, leftovers)],

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,19 @@ from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import kno
 from ansible_collections.emperor.flask.plugins.module_utils.git_addresses import ssh_server
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout, apps_on_host, units_of
 from ansible_collections.emperor.flask.plugins.module_utils.plan import AT_REST, AppPlan, as_dicts, plan_app
+from ansible_collections.emperor.flask.plugins.module_utils.preflight import UWSGI
 from ansible_collections.emperor.flask.plugins.module_utils.releases import read_manifest
 from ansible_collections.emperor.flask.plugins.module_utils.sources import Revision, Run, fetch_commit, find_revision
 from ansible_collections.emperor.flask.plugins.module_utils.ssh_access import SshAccess, ssh_access
 from ansible_collections.emperor.flask.plugins.module_utils.units import refused_schedules
 from ansible_collections.emperor.flask.plugins.module_utils.uv_program import is_installed
+from ansible_collections.emperor.flask.plugins.module_utils.uwsgi_options import (
+    Engine,
+    asks,
+    flaws,
+    plugins_of,
+    read_engine,
+)
 
 DOCUMENTATION = r"""
 module: plan
@@ -35,6 +44,7 @@ description:
   - In check mode it reports changed if any app differs, since no later step runs then.
   - Where a git server does not answer, the version stands for the commit that it stood for at the last
     deploy; a warning says so.
+  - An app that says what the host's uWSGI does not know cannot be planned; the message names the option.
   - In diff mode it tells for each app that differs the revisions, the commits between them, the names of variables
     and secrets, the options, the requirements and the lines of the vassal's file that change, and for a drift what
     was found. No value of a variable or secret is among it.
@@ -306,9 +316,25 @@ def main() -> None:
         refused = refused_schedules(work["schedule"] for request in params["requests"] for work in cron_of(request))
     except OSError as error:
         module.fail_json(msg=f"systemd cannot check the schedules of cron: {error}")
+    absent_packages = missing(module, params["packages"])
+
+    @cache
+    def engine(plugins: tuple[str, ...]) -> Engine:
+        return read_engine(module.run_command, UWSGI, plugins)
+
+    def unfit(description: Mapping[str, Any]) -> str:
+        # Where a package is missing, which may bring options, it is installed and the question asked again.
+        if not asks(description) or absent_packages or not Path(UWSGI).exists():
+            return ""
+        return "
+".join(flaws(description, engine(plugins_of(description))))
+
+    unfits = {entry["name"]: unfit(entry["description"]) for entry in params["requests"] if entry["want"] == "deploy"}
 
     def resolved(request: dict[str, Any]) -> dict[str, Any]:
-        known = {**request, "interpreter": interpreter, "error": schedule_errors(request, refused)}
+        errors = (schedule_errors(request, refused), unfits.get(request["name"], ""))
+        known = {**request, "interpreter": interpreter, "error": "
+".join(filter(None, errors))}
         if known["error"] or request["want"] != "deploy" or request.get("revision"):
             return known
         found = revision(request)
@@ -333,7 +359,7 @@ def main() -> None:
             for plan in plans
             if plan.action == "failed"
         ],
-        missing_packages=missing(module, params["packages"]),
+        missing_packages=absent_packages,
         uv_missing=not is_installed(Path(params["uv_home"]), params["uv_requirements"]),
         units=[unit for plan in plans for unit in units_of(plan.name)],
         strangers=strangers,

@@ -17,10 +17,24 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.rules import (
     identity,
     running,
     sources,
+    uwsgi_options,
+    workers,
 )
 
-# Each has `check`, which names the mistakes of an app, and `finish`, which returns what follows from its keys.
-_TOPICS = (identity, sources, folders, environment, running, background, health, access)
+# Each has `check`, which names the mistakes of an app, and `finish`, which returns what follows from its keys and
+# from what those before it have finished.
+_TOPICS = (
+    identity,
+    sources,
+    folders,
+    environment,
+    running,
+    workers,
+    uwsgi_options,
+    background,
+    health,
+    access,
+)
 
 
 def check_apps(apps: Mapping[int, dict[str, Any]], problems: Problems) -> None:
@@ -50,5 +64,5 @@ def finish_app(app: Mapping[str, Any]) -> dict[str, Any]:
     """Return the app with what follows from it: domains, texts for the environment, times in seconds."""
     finished = dict(app)
     for topic in _TOPICS:
-        finished.update(topic.finish(app))
+        finished.update(topic.finish(finished))
     return finished

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The emperor.flask maintainers
 # SPDX-License-Identifier: MIT
-"""How an app is run: its entry, its workers, its times, its commands."""
+"""How an app is run: its entry, its times, its commands."""
 
 from __future__ import annotations
 
@@ -39,8 +39,6 @@ def check(app: dict[str, Any], path: str, problems: Problems) -> None:
         problems.add(f"{path}.wsgi", f"'{app['wsgi']}' is not module:callable or file.py:callable; try app:app")
     elif match["target"].endswith(".py"):
         check_path(match["target"], "wsgi file", f"{path}.wsgi", problems)
-    for key in ("processes", "threads"):
-        check_number(app["workers"][key], 1, 256, f"{path}.workers.{key}", problems)
     check_number(app["buffer_size"], 4096, 65535, f"{path}.buffer_size", problems)
     check_number(app["keep_releases"], 2, 50, f"{path}.keep_releases", problems)
     check_size(app["max_body_size"], f"{path}.max_body_size", problems)

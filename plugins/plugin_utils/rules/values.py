@@ -23,6 +23,7 @@ _SIZE = re.compile(r"[0-9]{1,4}[kmg]|[0-9]{1,9}")
 _TIME = re.compile(r"([0-9]{1,9})(s|m|h|d)")
 # Below what Linux takes (255 and 4095 bytes), with room for the folders around and temporary names.
 _NAME_LENGTH, PATH_LENGTH = 200, 1000
+_BYTES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -56,6 +57,12 @@ def _meant(text: str) -> str:
         return "try 192.0.2.0/24 or 198.51.100.7"
 
 
+def megabytes(size: str) -> int:
+    """Return a checked size such as `300m` or `2g` in MiB, rounded down."""
+    unit = _BYTES.get(size[-1])
+    return (int(size[:-1]) * unit if unit else int(size)) >> 20
+
+
 def check_path(value: str, what: str, where: str, problems: Problems) -> None:
     if value.startswith("/") or ".." in PurePosixPath(value).parts:
         problems.add(where, f"{what} {value} is outside the app; give a path below its root, without '..'")
@@ -78,6 +85,15 @@ def check_time(value: str, low: int, high: int, where: str, problems: Problems) 
 def check_size(value: str, where: str, problems: Problems) -> None:
     if not _SIZE.fullmatch(value):
         problems.add(where, f"'{value}' is not a size; try 10m")
+
+
+def check_memory(value: str, least: int, where: str, problems: Problems) -> bool:
+    """Check an amount of memory, of `least` MiB or more; tell whether it is one."""
+    before = len(problems)
+    check_size(value, where, problems)
+    if len(problems) == before and megabytes(value) < least:
+        problems.add(where, f"{value} is less than {least}m, which no app gets along with")
+    return len(problems) == before
 
 
 def check_number(value: int, low: int, high: int, where: str, problems: Problems) -> None:

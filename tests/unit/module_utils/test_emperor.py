@@ -132,8 +132,11 @@ def test_vassals_end_with_their_emperor(host: Host, release: Path) -> None:
     assert not tested.stop(VASSAL, timeout=0)
 
 
-def test_statistics_go_with_the_last_vassal_of_their_release(host: Host, emperor: FakeEmperor, release: Path) -> None:
-    statistics = host.apps / "shop/run" / f"{RELEASE}.stats"
+@pytest.mark.parametrize("own", ["stats", "traceback.1", "traceback.12"])
+def test_its_own_sockets_go_with_the_last_vassal_of_a_release(
+    host: Host, emperor: FakeEmperor, release: Path, own: str
+) -> None:
+    statistics = host.apps / "shop/run" / f"{RELEASE}.{own}"
     statistics.parent.mkdir()
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(statistics))

@@ -215,6 +215,8 @@ def test_a_real_vassals_file_is_moved_as_a_whole() -> None:
     assert str(release) + "/" not in made
     assert f"chdir = {stage}/src\n" in made
     assert "stats" not in made
+    # With it, uWSGI would load the app in a worker, of which there is none here.
+    assert "lazy-apps" not in made
     # What outlives releases stays where it is, and so does the header that proves the release.
     assert "X-Emperor-Release: 3f9c2a71b04e\n" in made
 

@@ -67,6 +67,42 @@ def test_a_repository_that_cannot_be_read_is_named(host: Host, tmp_path: Path) -
     assert failure["report"].startswith(f"app a, version main: git cannot read file://{tmp_path}/none: ")
 
 
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Have a uWSGI that knows one option, and notes each time that it is asked."""
+    program = tmp_path / "uwsgi"
+    program.write_text('#!/bin/sh\necho "$*" >> "$0.asked"\necho "    --mule    add a mule"\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(plan, "UWSGI", str(program))
+    return program.with_name("uwsgi.asked")
+
+
+def with_options(name: str, **options: list[str]) -> dict[str, Any]:
+    asked = app(name, revision="r1")
+    return {**asked, "description": {**asked["description"], "uwsgi_options": options}}
+
+
+def test_an_option_that_the_hosts_uwsgi_does_not_know_stops_its_app_alone(host: Host, engine: Path) -> None:
+    found = plan_of(with_options("a", mull=["a.py"]), with_options("b", mule=["a.py"]), app("c", revision="r1"))
+    assert [entry["action"] for entry in found["apps"]] == ["failed", "create", "create"]
+    assert found["failures"][0]["report"].startswith("uwsgi_options.mull: the host's uWSGI ")
+    assert "did you mean 'mule'?" in found["failures"][0]["report"]
+    # Once for its help and once for its version, however many apps there are.
+    assert len(engine.read_text().splitlines()) == 2
+
+
+def test_uwsgi_is_not_asked_for_apps_without_options(host: Host, engine: Path) -> None:
+    plan_of(app("a", revision="r1"))
+    assert not engine.exists()
+
+
+def test_uwsgi_is_not_asked_before_it_is_complete(host: Host, engine: Path) -> None:
+    """What is missing may be the very plugin; the role installs it and asks again."""
+    found = plan_of(with_options("a", mull=["a.py"]), packages=["no-such-package"])
+    assert found["apps"][0]["action"] == "create"
+    assert not engine.exists()
+
+
 def served(host: Host, name: str, **manifest: Any) -> None:
     """Leave the manifest of a release that gets the traffic."""
     release = host.apps / name / "releases/0123456789ab"

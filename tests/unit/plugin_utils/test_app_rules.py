@@ -163,8 +163,6 @@ REFUSED = [
     ({"environment": {"A": "ä" * 70_000}}, "environment.A: app shop: environment A is longer than 131000 bytes"),
     ({"environment": {"A": "x"}, "secrets": {"A": "y"}}, "secrets.A: A stands under environment too; keep it here alone"),
     # numbers, sizes, times
-    ({"workers": {"processes": 0}}, "workers.processes: 0 is not between 1 and 256"),
-    ({"workers": {"threads": 257}}, "workers.threads: 257 is not between 1 and 256"),
     ({"buffer_size": 65536}, "buffer_size: 65536 is not between 4096 and 65535"),
     ({"health": {"status": [200, 99]}}, "health.status[1]: 99 is not between 100 and 599"),
     ({"max_body_size": "10mb"}, "max_body_size: '10mb' is not a size; try 10m"),

@@ -30,7 +30,9 @@ def test_every_key_is_present_with_the_default_of_the_spec() -> None:
     ],
 )
 def test_nested_defaults_are_filled_in(given: Any, workers: dict[str, int]) -> None:
-    assert complete(minimal(workers=given))["workers"] == workers
+    found = complete(minimal(workers=given))["workers"]
+    assert {key: found[key] for key in workers} == workers
+    assert found.keys() == app_spec()["workers"]["options"].keys()
 
 
 def test_what_is_given_stays() -> None:
@@ -45,7 +47,6 @@ def test_what_is_given_stays() -> None:
         "domains",
         "writable",
         "media",
-        "workers",
     )
     assert {key: app[key] for key in same} == {key: raw[key] for key in same}
 

@@ -97,7 +97,8 @@ def test_sources_of_the_host_are_not_looked_for(tmp_path: Path) -> None:
 def test_what_is_known_wins_over_a_default_however_deep() -> None:
     known = {"name": "shop", "wsgi": "shop:app", "idle": 9, "workers": {"threads": 3}, "packages": []}
     found = with_defaults(known)
-    assert (found["idle"], found["workers"], found["packages"]) == (9, {"processes": 2, "threads": 3}, [])
+    assert (found["idle"], found["packages"]) == (9, [])
+    assert (found["workers"]["processes"], found["workers"]["threads"]) == (2, 3)
     assert (found["user"], found["root"], found["health"]["timeout"]) == ("app-shop", "/srv/apps/shop", 30)
 
 

@@ -72,10 +72,17 @@ FIELDS = {
     "daemon command": Field("seedling", lambda value: {"daemons": [{"name": "a", "command": value}]}),
     "release command": Field("seedling", lambda value: {"release_command": value}),
     "package": Field("seedling", lambda value: {"packages": [value]}),
+    "uwsgi option": Field("seedling", lambda value: {"uwsgi_options": {value: "x"}}),
+    "uwsgi value": Field("seedling", lambda value: {"uwsgi_options": {"mule": value}}),
+    "uwsgi values": Field("seedling", lambda value: {"uwsgi_options": {"mule": ["a.py", value]}}),
+    "plugin": Field("seedling", lambda value: {"uwsgi_options": {"plugin": value}}),
     "installer": Field("uv", lambda value: {"installer": value}),
 }
-TIMES = {
+MEASURES = {
     "request timeout": Field("77s", lambda value: {"request_timeout": value}),
+    "reload on rss": Field("300m", lambda value: {"workers": {"reload_on_rss": value}}),
+    "memory limit": Field("300m", lambda value: {"workers": {"memory_limit": value}}),
+    "lifetime": Field("77s", lambda value: {"workers": {"max_lifetime": value}}),
     "idle": Field("77s", lambda value: {"idle": value}),
     "drain timeout": Field("77s", lambda value: {"drain_timeout": value}),
     "expires": Field("77s", lambda value: {"static": [{"url": "/s", "path": "s", "expires": value}]}),
@@ -132,10 +139,10 @@ def test_a_value_is_refused_or_stays_a_value(field: Field, data: st.DataObject) 
     assert found == wanted
 
 
-@pytest.mark.parametrize("field", TIMES.values(), ids=TIMES)
+@pytest.mark.parametrize("field", MEASURES.values(), ids=MEASURES)
 @settings(max_examples=40)
 @given(data=st.data())
-def test_a_time_is_refused_or_becomes_seconds(field: Field, data: st.DataObject) -> None:
+def test_a_time_or_an_amount_is_refused_or_becomes_a_number(field: Field, data: st.DataObject) -> None:
     value = data.draw(hostile(field.seed))
     try:
         nginx, uwsgi = rendered(field, value)
