@@ -7,10 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.listen import warnings
 
 
 class ActionModule(AppAction):
-    """Validates and returns the names alone: complete apps hold secrets."""
+    """Validates, warns, and returns the names alone: complete apps hold secrets."""
 
     _requires_connection = False
     _VALID_ARGS = frozenset({"apps"})
@@ -19,4 +20,6 @@ class ActionModule(AppAction):
         """Fail with all mistakes, or name the apps."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         apps = self.checked_apps(self._task.args.get("apps"))
+        for warning in (text for app in apps for text in warnings(app)):
+            self._display.warning(warning)
         return {**result, "changed": False, "names": [app["name"] for app in apps]}

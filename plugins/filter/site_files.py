@@ -1,22 +1,24 @@
 # SPDX-FileCopyrightText: The emperor.flask maintainers
 # SPDX-License-Identifier: MIT
-"""The filter that names nginx's file for each app."""
+"""The filter that names the files by which requests reach each app."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.plugin_utils.served import served_apps
 from ansible_collections.emperor.flask.plugins.plugin_utils.site import site_variables
 
 DOCUMENTATION = r"""
 name: site_files
-short_description: Name nginx's site file of each app
+short_description: Name nginx's site file and the listener's file of each app
 version_added: 0.1.0
 author: The emperor.flask maintainers
 description:
-  - Turns plans into the files that M(emperor.flask.managed_files) writes, one for each app that serves a release.
+  - Turns plans into the files that M(emperor.flask.managed_files) writes, for each app that serves a release.
+  - The listener's file is there for an app with C(listen) alone, and absent for others.
   - A site belongs to the release that gets the traffic, so an app that stays with its release keeps its site.
 options:
   _input:
@@ -39,18 +41,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Files, each with C(path), C(template) and C(vars).
+  description: Files, each with C(path), and C(template) and C(vars), or C(state).
   type: list
   elements: dict
 """
 
 
 def site_files(plans: list[dict[str, Any]], failures: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
-    """Return one file for each app that serves a release; no secret is among its variables."""
-    return [
-        {"path": f"/etc/nginx/flask-apps/{app['name']}.conf", "template": "site.conf.j2", "vars": site_variables(app)}
-        for app in served_apps(plans, failures)
-    ]
+    """Return the files of each app that serves a release; no secret is among their variables."""
+    return [file for app in served_apps(plans, failures) for file in _files(app)]
+
+
+def _files(app: dict[str, Any]) -> list[dict[str, Any]]:
+    layout = AppLayout(app["name"])
+    site = {"path": str(layout.site), "template": "site.conf.j2", "vars": site_variables(app)}
+    if not (app["listen"]["http"] or app["listen"]["uwsgi"]):
+        return [site, {"path": str(layout.listener), "state": "absent"}]
+    return [site, {"path": str(layout.listener), "template": "listener.ini.j2", "vars": {"app": app}}]
 
 
 class FilterModule:

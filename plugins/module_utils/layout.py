@@ -17,6 +17,8 @@ APPS_ROOT = Path("/srv/apps")
 CACHE = Path("/var/cache/flask-emperor")
 VASSALS = Path("/etc/flask-emperor/vassals")
 SOCKETS = Path("/run/flask-emperor/sockets")
+# The emperor of the listeners starts one for each file here.
+LISTENERS = Path("/etc/flask-emperor/listeners")
 EMPEROR_STATS = Path("/run/flask-emperor/control/emperor.stats")
 # nginx reads *.conf of the first folder; the site of an app includes its file in the second, if there is one.
 SITES = Path("/etc/nginx/flask-apps")
@@ -102,6 +104,10 @@ class AppLayout:
     @property
     def site(self) -> Path:
         return SITES / f"{self.name}.conf"
+
+    @property
+    def listener(self) -> Path:
+        return LISTENERS / f"{self.name}.ini"
 
     @property
     def maintenance(self) -> tuple[Path, Path]:

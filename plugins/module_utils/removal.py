@@ -50,7 +50,8 @@ def find(app: AppLayout, purge: bool) -> Removal:
     data = [path for path in (app.shared, app.history) if _exists(path)]
     virtualenvs = [path for path in _below(app.virtualenvs) if path.suffix != MARKER_SUFFIX]
     releases = [*_below(app.releases), *virtualenvs]
-    folders = [app.current, app.releases, app.virtualenvs, app.repository, app.root / "run", app.temporary, app.cache]
+    folders = [app.listener, app.current, app.releases, app.virtualenvs, app.repository]
+    folders += [app.root / "run", app.temporary, app.cache]
     # With the user gone, its number would go to the next app, and the data with it.
     kept_user = [app.user] if not purge and user_id(app.user) is not None else []
     users = [app.builder, *([app.user] if purge else [])]

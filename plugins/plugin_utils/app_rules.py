@@ -15,6 +15,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.rules import (
     folders,
     health,
     identity,
+    listen,
     running,
     sources,
     uwsgi_options,
@@ -31,6 +32,7 @@ _TOPICS = (
     running,
     workers,
     uwsgi_options,
+    listen,
     background,
     health,
     access,
@@ -41,6 +43,7 @@ def check_apps(apps: Mapping[int, dict[str, Any]], problems: Problems) -> None:
     """Add to `problems` each rule that an app, or two apps together, break; the keys are their indexes."""
     owners: dict[str, str] = {}
     names: set[str] = set()
+    listeners: dict[int, str] = {}
     for index, app in apps.items():
         path = f"{VARIABLE}[{index}]"
         for topic in _TOPICS:
@@ -58,6 +61,10 @@ def check_apps(apps: Mapping[int, dict[str, Any]], problems: Problems) -> None:
                     f"{path}.domains[{number}]",
                     f"domain {domain} is used by apps {owner} and {app['name']}",
                 )
+        for protocol, port in listen.ports(app):
+            user = listeners.setdefault(port, f"{app['name']} ({protocol})")
+            if user != f"{app['name']} ({protocol})":
+                problems.add(f"{path}.listen.{protocol}", f"port {port} is used by app {user}; take another")
 
 
 def finish_app(app: Mapping[str, Any]) -> dict[str, Any]:

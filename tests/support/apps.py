@@ -62,6 +62,7 @@ _FULL: dict[str, Any] = {
         "process_limit": 400,
         "open_files": 4096,
     },
+    "listen": {"http": "127.0.0.1:9090", "uwsgi": "192.0.2.7:3031", "public": True},
     "uwsgi_options": {"mule": ["sweeper.py", "mailer.py"], "ignore-sigpipe": True, "socket-timeout": 30},
     "idle": "15m",
     "health": {"path": "/healthz?full=1", "status": [200, 204], "text": "all well", "timeout": "45s"},

@@ -42,6 +42,11 @@ def units(app: dict[str, Any]) -> dict[str, str]:
     return dict(zip(found["units"], rendered, strict=True))
 
 
+def listener(app: dict[str, Any]) -> str:
+    """Return the listener's file of a complete app."""
+    return render("flask_app", "listener.ini.j2", {"app": app})
+
+
 def vassal(app: dict[str, Any]) -> str:
     """Return uWSGI's file of a complete app."""
     release = {"id": RELEASE, "path": f"{app['root']}/releases/{RELEASE}"}

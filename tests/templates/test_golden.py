@@ -16,7 +16,7 @@ from ansible_collections.emperor.flask.plugins.filter.failed_step import failed_
 from ansible_collections.emperor.flask.plugins.plugin_utils import maintenance
 from ansible_collections.emperor.flask.tests.support.apps import RELEASE, complete, full, minimal
 from ansible_collections.emperor.flask.tests.support.parsing import read_ini, read_nginx
-from ansible_collections.emperor.flask.tests.support.rendering import ROLES, render, site, units, vassal
+from ansible_collections.emperor.flask.tests.support.rendering import ROLES, listener, render, site, units, vassal
 
 GOLDEN = Path(__file__).parent / "golden"
 HEADER = "Managed by the Ansible collection emperor.flask; changes are overwritten."
@@ -49,6 +49,7 @@ BUSY: dict[str, Any] = {
     "nginx_http_port": 8080,
     "nginx_client_timeout": "5s",
 }
+HTTP = {"http": "127.0.0.1:9090"}
 # Golden file: the template it comes from, and how.
 CASES: dict[str, tuple[str, Callable[[], str]]] = {
     "nginx/nginx.conf": ("nginx.conf.j2", nginx("nginx.conf.j2")),
@@ -86,6 +87,11 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
     ),
     "uwsgi/drop-in.conf": ("flask-app-sandbox.conf.j2", uwsgi("flask-app-sandbox.conf.j2")),
     "uwsgi/flask-emperor.tmpfiles": ("flask-emperor.tmpfiles.j2", uwsgi("flask-emperor.tmpfiles.j2")),
+    "uwsgi/flask-listeners.ini": ("flask-listeners.ini.j2", uwsgi("flask-listeners.ini.j2")),
+    "uwsgi/flask-listeners.path": ("flask-listeners.path.j2", uwsgi("flask-listeners.path.j2")),
+    "uwsgi/flask-listeners.service": ("flask-listeners.service.j2", uwsgi("flask-listeners.service.j2")),
+    "flask_app/listener-http.ini": ("listener.ini.j2", lambda: listener(complete(minimal(listen=HTTP)))),
+    "flask_app/listener-full.ini": ("listener.ini.j2", lambda: listener(complete(full()))),
     "flask_app/site-minimal.conf": ("site.conf.j2", lambda: site(complete(minimal()))),
     "flask_app/site-full.conf": ("site.conf.j2", lambda: site(complete(full()))),
     "flask_app/maintenance-page.conf": closed(1),

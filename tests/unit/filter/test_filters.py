@@ -57,17 +57,27 @@ def planned(name: str = "shop", **more: Any) -> dict[str, Any]:
 
 
 def domains(files: list[dict[str, Any]]) -> list[str]:
-    return [domain for file in files for domain in file["vars"]["app"]["domains"]]
+    sites = [file for file in files if file.get("template") == "site.conf.j2"]
+    return [domain for file in sites for domain in file["vars"]["app"]["domains"]]
 
 
 def test_each_app_has_one_site_and_no_secret_in_it() -> None:
     files = site_files([planned("shop"), planned("blog")])
-    assert [(file["path"], file["template"]) for file in files] == [
-        ("/etc/nginx/flask-apps/shop.conf", "site.conf.j2"),
-        ("/etc/nginx/flask-apps/blog.conf", "site.conf.j2"),
-    ]
+    sites = [file["path"] for file in files if file.get("template") == "site.conf.j2"]
+    assert sites == ["/etc/nginx/flask-apps/shop.conf", "/etc/nginx/flask-apps/blog.conf"]
     assert domains(files) == ["shop.new", "blog.new"]
     assert full()["secrets"]["SECRET_KEY"] not in repr(files)
+
+
+@pytest.mark.parametrize(
+    ("listen", "there"),
+    [({}, False), ({"http": "127.0.0.1:9090"}, True), ({"uwsgi": "127.0.0.1:3031"}, True)],
+)
+def test_an_app_that_listens_has_a_file_for_it_and_others_have_none(listen: dict[str, str], there: bool) -> None:
+    description = stored(complete(minimal(listen=listen)))
+    [file] = [one for one in site_files([planned(description=description)]) if one["path"].endswith(".ini")]
+    assert file["path"] == "/etc/flask-emperor/listeners/shop.ini"
+    assert (file.get("template"), file.get("state")) == (("listener.ini.j2", None) if there else (None, "absent"))
 
 
 def test_no_apps_have_no_sites() -> None:

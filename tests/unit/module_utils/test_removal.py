@@ -79,6 +79,16 @@ def test_the_lines_are_in_the_order_in_which_it_goes(web: AppLayout) -> None:
     assert len(lines) == len(set(lines))
 
 
+def test_a_listener_goes_and_not_the_neighbours(web: AppLayout) -> None:
+    layout.LISTENERS.mkdir()
+    for app in (web, AppLayout("web2")):
+        app.listener.touch()
+    found = removal.find(web, purge=False)
+    assert found.paths[0] == web.listener
+    removal.clear(found)
+    assert list(layout.LISTENERS.iterdir()) == [AppLayout("web2").listener]
+
+
 def test_nothing_of_a_neighbour_is_named(web: AppLayout) -> None:
     lines = "\n".join(removal.find(web, purge=True).lines())
     assert "web2" not in lines

@@ -15,7 +15,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsErro
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.values import network
 from ansible_collections.emperor.flask.tests.support.apps import HASH, complete, minimal, mistakes
 from ansible_collections.emperor.flask.tests.support.parsing import names, read_ini, read_nginx
-from ansible_collections.emperor.flask.tests.support.rendering import site, units, vassal
+from ansible_collections.emperor.flask.tests.support.rendering import listener, site, units, vassal
 
 FRAGMENTS = [
     "\n", "\r", "\t", " ", "\0", "\x1b", "\x7f", "\x85", "\u2028", "\ufeff", "\udcff", "ä",
@@ -76,6 +76,8 @@ FIELDS = {
     "uwsgi value": Field("seedling", lambda value: {"uwsgi_options": {"mule": value}}),
     "uwsgi values": Field("seedling", lambda value: {"uwsgi_options": {"mule": ["a.py", value]}}),
     "plugin": Field("seedling", lambda value: {"uwsgi_options": {"plugin": value}}),
+    "http address": Field("127.0.0.1:9077", lambda value: {"listen": {"http": value}}),
+    "uwsgi address": Field("127.0.0.1:9077", lambda value: {"listen": {"uwsgi": value}}),
     "installer": Field("uv", lambda value: {"installer": value}),
 }
 MEASURES = {
@@ -102,9 +104,9 @@ Rendered = tuple[list[list[Any]], list[tuple[str, str]]]
 
 def rendered(field: Field, value: str) -> Rendered:
     app = complete(minimal(**field.changes(value)))
-    nginx, uwsgi = site(app), vassal(app)
-    assert (nginx + uwsgi).isascii()
-    return read_nginx(nginx), read_ini(uwsgi)
+    nginx, uwsgi, past_nginx = site(app), vassal(app), listener(app)
+    assert (nginx + uwsgi + past_nginx).isascii()
+    return read_nginx(nginx), [*read_ini(uwsgi), *read_ini(past_nginx)]
 
 
 @cache

@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""Addresses of an app past nginx."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import Problems
+
+PROTOCOLS = ("http", "uwsgi")
+_ADDRESS = re.compile(r"(?P<host>[0-9.]{7,15}):(?P<port>[1-9][0-9]{3,4})")
+# Below, ports are the system's; the listeners have no right to them.
+_PORTS = range(1024, 65536)
+
+
+def check(app: dict[str, Any], path: str, problems: Problems) -> None:
+    listen, path = app["listen"], f"{path}.listen"
+    given = {protocol: listen[protocol] for protocol in PROTOCOLS if listen[protocol] is not None}
+    for protocol, address in given.items():
+        where = f"{path}.{protocol}"
+        match = _ADDRESS.fullmatch(address)
+        host = _ip(match["host"]) if match else None
+        if match is None or host is None or int(match["port"]) not in _PORTS:
+            problems.add(where, f"{address!r} is not an IPv4 address with a port from 1024 on; try 127.0.0.1:9090")
+        elif not (host.is_loopback or listen["public"]):
+            problems.add(
+                where,
+                f"{address} is open to more than this host; use 127.0.0.1, or add public: true beside a firewall of "
+                "your own",
+            )
+    if listen["public"] and not given:
+        problems.add(f"{path}.public", "goes with http or uwsgi only; give one, or leave it out")
+
+
+def finish(app: Mapping[str, Any]) -> dict[str, Any]:
+    return {"listen": app["listen"]}
+
+
+def ports(app: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield the protocols that a checked app listens for, with the port of each."""
+    for protocol in PROTOCOLS:
+        match = _ADDRESS.fullmatch(app["listen"][protocol] or "")
+        if match:
+            yield protocol, int(match["port"])
+
+
+def warnings(app: Mapping[str, Any]) -> list[str]:
+    """Return what a person should know about the addresses of a checked app that more than its host can reach."""
+    risks = {
+        "http": "past nginx's limits, and with any header that a visitor likes",
+        "uwsgi": "and whoever does can run any code as the app; let a firewall pass your proxy alone",
+    }
+    return [
+        f"app {app['name']}: others than this host can reach {address} ({protocol}), {risk}"
+        for protocol, risk in risks.items()
+        if (address := app["listen"][protocol]) and not ipaddress.ip_address(address.partition(":")[0]).is_loopback
+    ]
+
+
+def _ip(text: str) -> ipaddress.IPv4Address | None:
+    try:
+        return ipaddress.IPv4Address(text)
+    except ValueError:
+        return None

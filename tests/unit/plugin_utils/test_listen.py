@@ -1,0 +1,56 @@
+"""Addresses of an app past nginx: which may be given, and what is said about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.listen import warnings
+from ansible_collections.emperor.flask.tests.support.apps import complete, minimal, mistakes
+
+FORM = "is not an IPv4 address with a port from 1024 on; try 127.0.0.1:9090"
+OPEN = "is open to more than this host; use 127.0.0.1, or add public: true beside a firewall of your own"
+TAKEN = "is used by app shop (http); take another"
+REFUSED = [
+    ({"http": "9090"}, f"http: '9090' {FORM}"),
+    ({"http": ":9090"}, f"http: ':9090' {FORM}"),
+    ({"http": "localhost:9090"}, f"http: 'localhost:9090' {FORM}"),
+    ({"http": "[::1]:9090"}, f"http: '[::1]:9090' {FORM}"),
+    ({"uwsgi": "127.0.0.1"}, f"uwsgi: '127.0.0.1' {FORM}"),
+    ({"uwsgi": "127.0.0.1:80"}, f"uwsgi: '127.0.0.1:80' {FORM}"),
+    ({"uwsgi": "127.0.0.1:65536"}, f"uwsgi: '127.0.0.1:65536' {FORM}"),
+    ({"uwsgi": "127.0.0.256:3031"}, f"uwsgi: '127.0.0.256:3031' {FORM}"),
+    ({"uwsgi": "0.0.0.0:3031"}, f"uwsgi: 0.0.0.0:3031 {OPEN}"),
+    ({"http": "192.0.2.7:9090"}, f"http: 192.0.2.7:9090 {OPEN}"),
+    ({"public": True}, "public: goes with http or uwsgi only; give one, or leave it out"),
+    (
+        {"http": "127.0.0.1:9090", "uwsgi": "127.0.0.2:9090"},
+        "uwsgi: port 9090 is used by app shop (http); take another",
+    ),
+]
+
+
+@pytest.mark.parametrize(("listen", "message"), REFUSED, ids=[message[:40] for _, message in REFUSED])
+def test_refused(listen: dict[str, Any], message: str) -> None:
+    assert mistakes(minimal(listen=listen)) == [f"flask_apps[0].listen.{message}"]
+
+
+def test_a_port_belongs_to_one_app_of_the_host() -> None:
+    apps = [minimal(name=name, listen={"uwsgi": "127.0.0.1:3031"}) for name in ("a", "b")]
+    assert mistakes(*apps) == ["flask_apps[1].listen.uwsgi: port 3031 is used by app a (uwsgi); take another"]
+
+
+def test_an_address_of_the_host_alone_is_no_cause_for_a_warning() -> None:
+    listen = {"http": "127.0.0.1:9090", "uwsgi": "127.1.2.3:3031", "public": True}
+    assert warnings(complete(minimal(listen=listen))) == []
+
+
+def test_an_address_that_others_reach_is_named_with_its_risk() -> None:
+    http, uwsgi = warnings(
+        complete(minimal(listen={"http": "0.0.0.0:9090", "uwsgi": "192.0.2.7:3031", "public": True}))
+    )
+    assert http.startswith("app shop: others than this host can reach 0.0.0.0:9090 (http), past nginx's limits")
+    assert uwsgi.startswith(
+        "app shop: others than this host can reach 192.0.2.7:3031 (uwsgi), and whoever does can run"
+    )
