@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
+
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
-from ansible_collections.emperor.flask.plugins.plugin_utils.rules.listen import warnings
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.listen import clashes, warnings
 
 
 class ActionModule(AppAction):
@@ -20,6 +22,9 @@ class ActionModule(AppAction):
         """Fail with all mistakes, or name the apps."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         apps = self.checked_apps(self._task.args.get("apps"))
+        nginx = (task_vars or {}).get("nginx_http_port")
+        if found := [text for app in apps for text in clashes(app, nginx)]:
+            raise AnsibleActionFail("\n".join(found))
         for warning in (text for app in apps for text in warnings(app)):
             self._display.warning(warning)
         return {**result, "changed": False, "names": [app["name"] for app in apps]}

@@ -48,6 +48,15 @@ def ports(app: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
             yield protocol, int(match["port"])
 
 
+def clashes(app: Mapping[str, Any], nginx: object) -> list[str]:
+    """Return what a checked app wants of the port that nginx has."""
+    return [
+        f"app {app['name']}: listen.{protocol}: port {port} is nginx's (nginx_http_port); take another"
+        for protocol, port in ports(app)
+        if str(port) == str(nginx)
+    ]
+
+
 def warnings(app: Mapping[str, Any]) -> list[str]:
     """Return what a person should know about the addresses of a checked app that more than its host can reach."""
     risks = {

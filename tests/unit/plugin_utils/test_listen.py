@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.emperor.flask.plugins.plugin_utils.rules.listen import warnings
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.listen import clashes, warnings
 from ansible_collections.emperor.flask.tests.support.apps import complete, minimal, mistakes
 
 FORM = "is not an IPv4 address with a port from 1024 on; try 127.0.0.1:9090"
@@ -39,6 +39,13 @@ def test_refused(listen: dict[str, Any], message: str) -> None:
 def test_a_port_belongs_to_one_app_of_the_host() -> None:
     apps = [minimal(name=name, listen={"uwsgi": "127.0.0.1:3031"}) for name in ("a", "b")]
     assert mistakes(*apps) == ["flask_apps[1].listen.uwsgi: port 3031 is used by app a (uwsgi); take another"]
+
+
+@pytest.mark.parametrize("nginx", [9090, "9090"])
+def test_the_port_of_nginx_is_taken(nginx: object) -> None:
+    app = complete(minimal(listen={"http": "127.0.0.1:9090", "uwsgi": "127.0.0.1:3031"}))
+    assert clashes(app, nginx) == ["app shop: listen.http: port 9090 is nginx's (nginx_http_port); take another"]
+    assert clashes(app, 80) == clashes(app, None) == []
 
 
 def test_an_address_of_the_host_alone_is_no_cause_for_a_warning() -> None:
