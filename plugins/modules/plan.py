@@ -326,15 +326,13 @@ def main() -> None:
         # Where a package is missing, which may bring options, it is installed and the question asked again.
         if not asks(description) or absent_packages or not Path(UWSGI).exists():
             return ""
-        return "
-".join(flaws(description, engine(plugins_of(description))))
+        return "\n".join(flaws(description, engine(plugins_of(description))))
 
     unfits = {entry["name"]: unfit(entry["description"]) for entry in params["requests"] if entry["want"] == "deploy"}
 
     def resolved(request: dict[str, Any]) -> dict[str, Any]:
         errors = (schedule_errors(request, refused), unfits.get(request["name"], ""))
-        known = {**request, "interpreter": interpreter, "error": "
-".join(filter(None, errors))}
+        known = {**request, "interpreter": interpreter, "error": "\n".join(filter(None, errors))}
         if known["error"] or request["want"] != "deploy" or request.get("revision"):
             return known
         found = revision(request)
