@@ -56,9 +56,11 @@ EXAMPLES = {
     "static.url": "static: [{url: /static, path: shop/static}]",
     "static.path": "static: [{url: /assets, path: frontend/dist}]",
     "static.expires": "static: [{url: /static, path: shop/static, expires: 30d}]",
+    "static.immutable": "static: [{url: /assets, path: dist, expires: 365d, immutable: true}]",
     "media": "media: [{url: /media, path: media}]",
     "media.url": "media: [{url: /media, path: media}]",
     "media.path": "media: [{url: /uploads, path: var/uploads}]",
+    "media.inline": "media: [{url: /media, path: media, inline: [jpeg, png, mp4]}]",
     "access": "access: [{deny: [203.0.113.0/24]}, {path: /admin, allow: [192.0.2.0/24]}]",
     "access.path": "access: [{path: /admin, allow: [192.0.2.0/24]}]",
     "access.allow": "access: [{allow: [192.0.2.0/24, 2001:db8::/32]}]",
@@ -69,6 +71,7 @@ EXAMPLES = {
     "access.connections": "access: [{path: /export, connections: 2}]",
     "auth_basic_users": 'auth_basic_users: "{{ vault_shop_users }}"',
     "max_body_size": "max_body_size: 75m",
+    "buffering": "buffering: false",
     "request_timeout": "request_timeout: 2m",
     "buffer_size": "buffer_size: 16384",
     "workers": "workers: {processes: 4, threads: 2}",
@@ -155,9 +158,10 @@ def table(options: Mapping[str, Any], prefix: str = "") -> str:
 
 
 def kind(spec: Mapping[str, Any]) -> str:
-    if "choices" in spec:
-        return " or ".join(f"`{choice}`" for choice in spec["choices"])
-    return f"list of {spec['elements']}" if spec["type"] == "list" else str(spec["type"])
+    one = " or ".join(f"`{choice}`" for choice in spec.get("choices", []))
+    if spec["type"] == "list":
+        return f"list of {one or spec['elements']}"
+    return one or str(spec["type"])
 
 
 def default(spec: Mapping[str, Any]) -> str:

@@ -109,6 +109,7 @@ def _complete_value(raw: Any, spec: Mapping[str, Any], path: str, problems: Prob
             item_spec = {
                 "type": spec["elements"],
                 "options": spec.get("options", {}),
+                "choices": spec.get("choices"),
                 "required": True,
             }
             return [_complete_value(item, item_spec, f"{path}[{index}]", problems) for index, item in enumerate(raw)]

@@ -12,6 +12,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.app_rules import che
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import (
     VARIABLE,
     Problems,
+    app_spec,
     complete_apps,
 )
 from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import SourceTree
@@ -49,7 +50,19 @@ def with_defaults(description: Mapping[str, Any]) -> dict[str, Any]:
     defaults = read_apps([minimal])[0]
     # Where it came from is no part of a description.
     del defaults["source"]
-    return _merged(defaults, description)
+    return _merged(defaults, {**description, **_completed_entries(description)})
+
+
+def _completed_entries(description: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return the lists of mappings, such as `static`, with the keys that their entries did not know."""
+    lists = {key: spec["options"] for key, spec in app_spec().items() if spec["type"] == "list" and "options" in spec}
+    return {
+        key: [{**_defaults(lists[key]), **entry} for entry in description[key]] for key in lists if key in description
+    }
+
+
+def _defaults(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: spec.get("default") for key, spec in options.items() if not spec.get("required")}
 
 
 def _merged(defaults: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,9 +32,9 @@ _FULL: dict[str, Any] = {
     "writable": ["instance", "var/cache"],
     "static": [
         {"url": "/static", "path": "shop/static"},
-        {"url": "/assets/v1", "path": "dist", "expires": "7d"},
+        {"url": "/assets/v1", "path": "dist", "expires": "7d", "immutable": True},
     ],
-    "media": [{"url": "/media", "path": "media"}],
+    "media": [{"url": "/media", "path": "media", "inline": ["jpeg", "mp4", "text"]}],
     "access": [
         {"deny": ["203.0.113.0/24"], "rate": "50r/s", "connections": 20},
         {"path": "/admin", "allow": ["192.0.2.0/24", "2001:db8::1"], "deny": ["192.0.2.66"], "auth_basic": True},
@@ -43,6 +43,7 @@ _FULL: dict[str, Any] = {
     ],
     "auth_basic_users": {"ada": HASH},
     "max_body_size": "75m",
+    "buffering": False,
     "request_timeout": "2m",
     "buffer_size": 32768,
     "workers": {

@@ -14,9 +14,18 @@ import pytest
 
 from ansible_collections.emperor.flask.plugins.filter.failed_step import failed_step
 from ansible_collections.emperor.flask.plugins.plugin_utils import maintenance
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import app_spec
 from ansible_collections.emperor.flask.tests.support.apps import RELEASE, complete, full, minimal
 from ansible_collections.emperor.flask.tests.support.parsing import read_ini, read_nginx
-from ansible_collections.emperor.flask.tests.support.rendering import ROLES, listener, render, site, units, vassal
+from ansible_collections.emperor.flask.tests.support.rendering import (
+    ROLES,
+    listener,
+    render,
+    role_variables,
+    site,
+    units,
+    vassal,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 HEADER = "Managed by the Ansible collection emperor.flask; changes are overwritten."
@@ -175,6 +184,13 @@ def test_every_template_has_a_golden_file() -> None:
         for path in (ROLES / role / "templates").rglob("*.j2")
     }
     assert found - {"uwsgi/sandbox.j2"} == covered, "what others include is in their golden files"
+
+
+def test_every_kind_that_may_be_shown_has_its_type_and_none_of_them_runs() -> None:
+    types = role_variables("flask_app")["__flask_app_inline_types"]
+    assert sorted(types) == app_spec()["media"]["options"]["inline"]["choices"]
+    kinds = {line.split()[0] for line in types.values()}
+    assert all(re.fullmatch(r"(audio|image|video)/[a-z0-9]+|text/plain", kind) for kind in kinds)
 
 
 @each

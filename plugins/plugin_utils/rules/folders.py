@@ -20,7 +20,10 @@ def check(app: dict[str, Any], path: str, problems: Problems) -> None:
     _check_paths(app, path, problems)
     _check_urls(app, path, problems)
     for index, entry in enumerate(app["static"]):
-        check_time(entry["expires"], 0, 31_536_000, f"{path}.static[{index}].expires", problems)
+        where = f"{path}.static[{index}]"
+        check_time(entry["expires"], 0, 31_536_000, f"{where}.expires", problems)
+        if entry["immutable"] and entry["expires"].lstrip("0") in ("s", "m", "h", "d"):
+            problems.add(f"{where}.immutable", "goes with a time for which files are kept; try expires: 365d")
 
 
 def finish(app: Mapping[str, Any]) -> dict[str, Any]:

@@ -176,6 +176,8 @@ REFUSED = [
     ({"release_command_timeout": "2d"}, "release_command_timeout: 2d is not between 1s and 86400s"),
     ({"idle": "-1s"}, "idle: '-1s' is not a time; try 30s"),
     (static(expires="never"), "static[0].expires: 'never' is not a time; try 30s"),
+    (static(expires="00h", immutable=True), "static[0].immutable: goes with a time for which files are kept; try expires: 365d"),
+    ({"media": [{"url": "/m", "path": "m", "inline": ["svg"]}]}, "media[0].inline[0]: 'svg' is not one of avif, gif, jpeg, mp3, mp4, ogg, png, text, wav, webm, webp"),
     # access
     (access(path="admin", rate="1r/s"), "access[0].path: 'admin' is not a prefix such as /admin; it starts with '/' and ends without"),
     (access(path="/admin/", rate="1r/s"), "access[0].path: '/admin/' is not a prefix such as /admin; it starts with '/' and ends without"),
@@ -302,7 +304,7 @@ def test_what_follows_from_an_app_is_added() -> None:
     assert app["domains"] == ["shop.localhost"]
     assert (app["idle"], app["request_timeout"], app["drain_timeout"]) == (7200, 60, 60)
     assert (app["health"]["timeout"], app["release_command_timeout"]) == (30, 600)
-    assert app["static"] == [{"url": "/s", "path": "s", "expires": 3600}]
+    assert app["static"] == [{"url": "/s", "path": "s", "expires": 3600, "immutable": False}]
     assert (app["environment"], app["secrets"]) == ({"N": "3"}, {"S": "1.5"})
     beside = complete(minimal(**daemon(), **cron(timeout="10m")))
     assert (beside["daemons"][0]["stop_timeout"], beside["cron"][0]["timeout"]) == (60, 600)

@@ -102,6 +102,13 @@ def test_what_is_known_wins_over_a_default_however_deep() -> None:
     assert (found["user"], found["root"], found["health"]["timeout"]) == ("app-shop", "/srv/apps/shop", 30)
 
 
+def test_entries_of_an_earlier_version_get_the_keys_they_lack() -> None:
+    known = {"name": "shop", "wsgi": "shop:app", "static": [{"url": "/s", "path": "s", "expires": 9}]}
+    found = with_defaults({**known, "media": [{"url": "/m", "path": "m"}]})
+    assert found["static"] == [{"url": "/s", "path": "s", "expires": 9, "immutable": False}]
+    assert found["media"][0]["inline"] == ["avif", "gif", "jpeg", "png", "webp"]
+
+
 def test_a_key_that_this_version_does_not_know_stays() -> None:
     """Of a later version, before somebody went back to this one."""
     assert with_defaults({"name": "shop", "wsgi": "shop:app", "later": {"a": 1}})["later"] == {"a": 1}
