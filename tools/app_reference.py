@@ -72,6 +72,8 @@ EXAMPLES = {
     "auth_basic_users": 'auth_basic_users: "{{ vault_shop_users }}"',
     "max_body_size": "max_body_size: 75m",
     "buffering": "buffering: false",
+    "error_pages": "error_pages: {404: errors/404.html, 502: errors/down.html}",
+    "intercept_errors": "{error_pages: {500: errors/500.html}, intercept_errors: true}",
     "request_timeout": "request_timeout: 2m",
     "buffer_size": "buffer_size: 16384",
     "workers": "workers: {processes: 4, threads: 2}",

@@ -128,14 +128,17 @@ def own_tree(root: Path, group: str, owner: str = "root") -> None:
 
 
 def copy_public(source: Path, target: Path, within: Path) -> None:
-    """Copy static files; a link becomes the file that it points to, and must not lead out of `within`."""
+    """Copy a folder or a file; a link becomes the file that it points to, and must not lead out of `within`."""
     boundary = within.resolve()
     for path in (source, *_walk(source)):
         if not path.resolve().is_relative_to(boundary):
             raise ValueError(f"{path.relative_to(within)} leads out of the app, to {path.resolve()}")
         if path.is_symlink() and path.is_dir():
             raise ValueError(f"{path.relative_to(within)} is a link to a folder; name that folder instead")
-    shutil.copytree(source, target)
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copyfile(source, target)
 
 
 def remove_tree(path: Path) -> None:

@@ -56,6 +56,7 @@ class ReleaseParts:
     outliving: Sequence[str]
     manifest: Mapping[str, Any]
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
+    error_pages: Sequence[Mapping[str, Any]] = ()
 
 
 def is_built(layout: AppLayout, release_id: str) -> bool:
@@ -128,7 +129,7 @@ def assemble(layout: AppLayout, parts: ReleaseParts, preflight: Callable[[Path],
     stage = staging(layout, parts.release_id)
     source = stage / "src"
     # Before any link leads to where the app may write.
-    _copy_static(stage, parts.static)
+    _copy_public_files(stage, parts.static, parts.error_pages)
     for path in parts.outliving:
         _link_outliving(source, path, layout.shared)
     # Without site and environment, so that nothing of the app's own runs here; a file that is no
@@ -182,23 +183,29 @@ def _link_outliving(source: Path, path: str, shared: Path) -> None:
     link.symlink_to(shared / path)
 
 
-def _copy_static(stage: Path, static: Sequence[Mapping[str, Any]]) -> None:
-    public = stage / "public"
-    remove_tree(public)
-    public.mkdir()
+def _copy_public_files(stage: Path, static: Sequence[Mapping[str, Any]], pages: Sequence[Mapping[str, Any]]) -> None:
+    remove_tree(stage / "public")
+    (stage / "public").mkdir()
     # Outer addresses first: what nginx serves under an inner one is the inner folder's alone.
     for entry in sorted(static, key=lambda entry: entry["url"]):
-        folder = stage / "src" / entry["path"]
-        if not folder.is_dir():
+        if not (stage / "src" / entry["path"]).is_dir():
             raise ReleaseError(f"static path {entry['path']} is no folder of the source")
-        target = public / entry["url"].lstrip("/")
-        try:
-            remove_tree(target)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            copy_public(folder, target, stage / "src")
-        except (ValueError, OSError) as error:
-            raise ReleaseError(f"static path {entry['path']}: {error}") from error
-    own_tree(public, WEB_GROUP)
+        _copy_public(stage, entry, "static path")
+    for page in pages:
+        if not (stage / "src" / page["path"]).is_file():
+            raise ReleaseError(f"error page {page['path']} is no file of the source")
+        _copy_public(stage, page, "error page")
+    own_tree(stage / "public", WEB_GROUP)
+
+
+def _copy_public(stage: Path, entry: Mapping[str, Any], what: str) -> None:
+    target = stage / "public" / entry["url"].lstrip("/")
+    try:
+        remove_tree(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy_public(stage / "src" / entry["path"], target, stage / "src")
+    except (ValueError, OSError) as error:
+        raise ReleaseError(f"{what} {entry['path']}: {error}") from error
 
 
 def previous_release(layout: AppLayout, release_id: str) -> str | None:

@@ -126,6 +126,7 @@ def main() -> None:
                 "built": history.now(),
             },
             users=params["users"],
+            error_pages=app["error_pages"],
         )
 
         def preflight(stage: Path) -> None:

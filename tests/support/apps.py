@@ -44,6 +44,8 @@ _FULL: dict[str, Any] = {
     "auth_basic_users": {"ada": HASH},
     "max_body_size": "75m",
     "buffering": False,
+    "error_pages": {"404": "errors/404.html", "502": "errors/down.html", "504": "errors/down.html"},
+    "intercept_errors": True,
     "request_timeout": "2m",
     "buffer_size": 32768,
     "workers": {

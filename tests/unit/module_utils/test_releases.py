@@ -172,6 +172,30 @@ def test_a_static_link_out_of_the_app_is_refused(layout: AppLayout) -> None:
     assert not layout.release(ID).exists()
 
 
+def test_error_pages_are_public_and_none_of_the_code_beside_them(layout: AppLayout) -> None:
+    folder = staging(layout, ID) / "src/errors"
+    folder.mkdir()
+    for name in ("down.html", "notes.txt"):
+        (folder / name).write_text(name)
+    pages = [{"url": f"/.errors/{status}.html", "path": "errors/down.html"} for status in (502, 504)]
+    assemble(layout, parts(layout, error_pages=pages))
+    public = layout.release(ID) / "public"
+    found = {path.name: (path.read_text(), mode(path)) for path in (public / ".errors").iterdir()}
+    assert found == {"502.html": ("down.html", 0o640), "504.html": ("down.html", 0o640)}
+
+
+@pytest.mark.parametrize("path", ["shop", "gone.html"])
+def test_an_error_page_that_is_no_file_is_refused(layout: AppLayout, path: str) -> None:
+    with pytest.raises(ReleaseError, match=rf"^error page {path} is no file of the source$"):
+        assemble(layout, parts(layout, error_pages=[{"url": "/.errors/502.html", "path": path}]))
+
+
+def test_an_error_page_out_of_the_app_is_refused(layout: AppLayout) -> None:
+    (staging(layout, ID) / "src/down.html").symlink_to("/etc/passwd")
+    with pytest.raises(ReleaseError, match=r"^error page down.html: .* leads out of the app, to /etc/passwd$"):
+        assemble(layout, parts(layout, error_pages=[{"url": "/.errors/502.html", "path": "down.html"}]))
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_static_address_inside_another_is_the_inner_folders_alone(layout: AppLayout, order: int) -> None:
     """As nginx serves it: the longest prefix wins, and what is not there is not looked for outside."""

@@ -19,6 +19,7 @@ SOURCE = {"path": None, "git": "https://git.example.org/shop.git", "version": "v
 def arguments(app: App | None = None, **more: Any) -> dict[str, Any]:
     description: dict[str, Any] = {
         "static": [],
+        "error_pages": [],
         "writable": [],
         "media": [],
         "wsgi": "shop:app",

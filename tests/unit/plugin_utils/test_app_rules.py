@@ -205,6 +205,15 @@ REFUSED = [
     (access(rate="1r/s", burst=-1), "access[0].burst: -1 is not between 0 and 99999"),
     (access(connections=1, burst=5), "access[0].burst: goes with rate only; add rate: 10r/s"),
     (access(connections=0), "access[0].connections: 0 is not between 1 and 65535"),
+    # error pages
+    ({"error_pages": {200: "a.html"}}, "error_pages.200: '200' is no status of an error page; use 400 to 599, none of 444, 494 to 499"),
+    ({"error_pages": {499: "a.html"}}, "error_pages.499: '499' is no status of an error page; use 400 to 599, none of 444, 494 to 499"),
+    ({"error_pages": {"4\u066104": "a.html"}}, "error_pages.4\u066104: '4\u066104' is no status of an error page; use 400 to 599, none of 444, 494 to 499"),
+    ({"error_pages": {404: ["a.html"]}}, "error_pages.404: is not a text; give a file of the app such as errors/404.html"),
+    ({"error_pages": {404: "a.htm"}}, "error_pages.404: 'a.htm' is not HTML; give a file whose name ends in .html"),
+    ({"error_pages": {404: "../a.html"}}, f"error_pages.404: error page ../a.html is outside the app; {REST}"),
+    ({"error_pages": {404: "a;.html"}}, f"error_pages.404: error page 'a;.html': {CHARACTERS}"),
+    ({"intercept_errors": True}, "intercept_errors: goes with error_pages, of which there are none"),
     # commands
     ({"release_command": " "}, "release_command: is empty or contains a NUL character"),
     ({"release_command": "a\0b"}, "release_command: is empty or contains a NUL character"),
@@ -258,6 +267,7 @@ def test_refused(changes: dict[str, Any], message: str) -> None:
         {"health": {"path": "/h?a=b&c=%20", "status": [100, 599], "timeout": "1h"}},
         {"environment": {"A": "new\nline %(x) $(y) @(z) ;"}, "secrets": {"_B": "p%40ss"}},
         {"environment": {"A": "ä" * 65_000, "B": 0, "C": 1.5}},
+        {"error_pages": {"400": "a.html", 404: "a.html", 443: "b/c.html", 500: "a.html", 599: "a.html"}},
         {"max_body_size": "0"},
         {"max_body_size": "1g", "request_timeout": "5m", "drain_timeout": "1s", "idle": "1d"},
         {**daemon(stop_timeout="1h", command="a \"b\" 'c' %h $X \\ ä"), **cron(timeout="1d")},
