@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
@@ -13,11 +14,12 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.site import site_var
 
 DOCUMENTATION = r"""
 name: site_files
-short_description: Name nginx's site file and the listener's file of each app
+short_description: Name the files by which requests reach each app
 version_added: 0.1.0
 author: The emperor.flask maintainers
 description:
-  - Turns plans into the files that M(emperor.flask.managed_files) writes, for each app that serves a release.
+  - Turns plans into the files that M(emperor.flask.managed_files) writes, or takes away, for each app that serves a
+    release.
   - The listener's file is there for an app with C(listen) alone, and absent for others.
   - A site belongs to the release that gets the traffic, so an app that stays with its release keeps its site.
 options:
@@ -49,15 +51,24 @@ _value:
 
 def site_files(plans: list[dict[str, Any]], failures: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
     """Return the files of each app that serves a release; no secret is among their variables."""
-    return [file for app in served_apps(plans, failures) for file in _files(app)]
+    return [file for app in served_apps(plans, failures) for file in files_of(app)]
 
 
-def _files(app: dict[str, Any]) -> list[dict[str, Any]]:
+def files_of(app: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the files of a complete app: those that it has, and those that it may have had."""
     layout = AppLayout(app["name"])
-    site = {"path": str(layout.site), "template": "site.conf.j2", "vars": site_variables(app)}
-    if not (app["listen"]["http"] or app["listen"]["uwsgi"]):
-        return [site, {"path": str(layout.listener), "state": "absent"}]
-    return [site, {"path": str(layout.listener), "template": "listener.ini.j2", "vars": {"app": app}}]
+    listens = app["listen"]["http"] or app["listen"]["uwsgi"]
+    return [
+        {"path": str(layout.site), "template": "site.conf.j2", "vars": site_variables(app)},
+        _file(layout.redirect, "redirect.conf.j2", app, app["redirect_domains"]),
+        _file(layout.listener, "listener.ini.j2", app, listens),
+    ]
+
+
+def _file(path: Path, template: str, app: dict[str, Any], wanted: object) -> dict[str, Any]:
+    if wanted:
+        return {"path": str(path), "template": template, "vars": {"app": app}}
+    return {"path": str(path), "state": "absent"}
 
 
 class FilterModule:

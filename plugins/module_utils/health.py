@@ -47,6 +47,11 @@ class Expectation:
         return ""
 
 
+def host_of(domains: Sequence[str]) -> str:
+    """Return the name to ask for: the first that is one, else one that the first pattern stands for."""
+    return next((name for name in domains if not name.startswith("*")), domains[0].replace("*", "www"))
+
+
 def check(ask: Callable[[float], Answer], wanted: Expectation, timeout: float, pause: float = 0.3) -> Verdict:
     """Ask until three answers in a row are good or `timeout` seconds are over.
 

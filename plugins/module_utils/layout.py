@@ -110,8 +110,13 @@ class AppLayout:
         return LISTENERS / f"{self.name}.ini"
 
     @property
+    def redirect(self) -> Path:
+        """Return nginx's file of the names that lead to the app's first; no app has a dot in its name."""
+        return SITES / f"{self.name}.redirect.conf"
+
+    @property
     def maintenance(self) -> tuple[Path, Path]:
-        """Return nginx's files of a closed app: who is let in, and the page; no app has a dot in its name."""
+        """Return nginx's files of a closed app: who is let in, and the page."""
         return SITES / f"{self.name}.maintenance.conf", MAINTENANCE / f"{self.name}.conf"
 
     def release(self, release_id: str) -> Path:

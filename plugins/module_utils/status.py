@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.module_utils import emperor, history, units, uwsgi_client, warm
-from ansible_collections.emperor.flask.plugins.module_utils.health import Expectation
+from ansible_collections.emperor.flask.plugins.module_utils.health import Expectation, host_of
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.plan import drift_of_served, manifest_of, previous_good
 from ansible_collections.emperor.flask.plugins.module_utils.releases import ROLLED_BACK, served_release
@@ -119,7 +119,7 @@ def ask(layout: AppLayout, release: str, description: Mapping[str, Any], timeout
     wanted = Expectation(release, health.get("status") or (), health.get("text") or "")
     socket_path = str(layout.release(release) / emperor.SERVING)
     try:
-        answer = uwsgi_client.get(health["path"], description["domains"][0], socket_path, "http", timeout)
+        answer = uwsgi_client.get(health["path"], host_of(description["domains"]), socket_path, "http", timeout)
     except (OSError, ValueError) as error:
         return f"no answer ({error})"
     return wanted.flaw(answer)

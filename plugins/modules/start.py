@@ -12,7 +12,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import diagnosis, emperor, uwsgi_client, warm
 from ansible_collections.emperor.flask.plugins.module_utils.files import user_id
-from ansible_collections.emperor.flask.plugins.module_utils.health import Expectation, Verdict, check
+from ansible_collections.emperor.flask.plugins.module_utils.health import Expectation, Verdict, check, host_of
 from ansible_collections.emperor.flask.plugins.module_utils.layout import VASSAL_NAME, AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.steps import (
     RELEASE_ARGUMENTS,
@@ -45,9 +45,10 @@ options:
   serving:
     description: The vassal that gets the traffic; it is never taken away.
     type: str
-  host:
-    description: Name that the request asks for.
-    type: str
+  domains:
+    description: Names of the app; the request asks for the first that is no pattern, or for one of the first pattern.
+    type: list
+    elements: str
     required: true
   scheme:
     description: Scheme that the app sees.
@@ -79,7 +80,7 @@ EXAMPLES = r"""
     release: 3f9c2a71b04e
     lock: "{{ __flask_app_plan.lock }}"
     vassal: shop.3f9c2a71b04e
-    host: shop.example.org
+    domains: [shop.example.org]
     path: /healthz
 """
 
@@ -128,7 +129,7 @@ def ask_until_clear(layout: AppLayout, module: AnsibleModule) -> Verdict:
     wanted = Expectation(params["release"], params["status"], params["text"] or "")
 
     def ask(patience: float) -> uwsgi_client.Answer:
-        return uwsgi_client.get(params["path"], params["host"], socket_path, params["scheme"], patience)
+        return uwsgi_client.get(params["path"], host_of(params["domains"]), socket_path, params["scheme"], patience)
 
     return check(ask, wanted, params["timeout"])
 
@@ -147,7 +148,7 @@ def failure(module: AnsibleModule, layout: AppLayout, verdict: Verdict, since: f
     # The release that serves writes as the same user.
     others = {process for master in masters for process in emperor.processes_of(master)}
     log = last_words(module, user_id(layout.user), since, others)
-    cause = f"GET {params['path']} for {params['host']}: {verdict.cause}, for {verdict.seconds:.0f} s"
+    cause = f"GET {params['path']} for {host_of(params['domains'])}: {verdict.cause}, for {verdict.seconds:.0f} s"
     shown = diagnosis.traceback_of(log) or "\n".join(log.splitlines()[-25:])
     return StepError(cause, diagnosis.remedy(verdict.cause, log, view), shown, seen)
 
@@ -159,7 +160,7 @@ def main() -> None:
             **RELEASE_ARGUMENTS,
             "vassal": {"type": "str", "required": True},
             "serving": {"type": "str"},
-            "host": {"type": "str", "required": True},
+            "domains": {"type": "list", "elements": "str", "required": True},
             "scheme": {"type": "str", "choices": ["http", "https"], "default": "http"},
             "path": {"type": "str", "default": "/"},
             "status": {"type": "list", "elements": "int", "default": []},

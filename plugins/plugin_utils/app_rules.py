@@ -11,6 +11,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import VA
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules import (
     access,
     background,
+    domains,
     environment,
     error_pages,
     folders,
@@ -24,9 +25,11 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.rules import (
 )
 
 # Each has `check`, which names the mistakes of an app, and `finish`, which returns what follows from its keys and
-# from what those before it have finished.
+# from what those before it have finished. Those of `_SHARED` have `check_together`, too, for what the apps of a host
+# must not have twice.
 _TOPICS = (
     identity,
+    domains,
     sources,
     folders,
     error_pages,
@@ -39,34 +42,16 @@ _TOPICS = (
     health,
     access,
 )
+_SHARED = (identity, domains, listen)
 
 
 def check_apps(apps: Mapping[int, dict[str, Any]], problems: Problems) -> None:
     """Add to `problems` each rule that an app, or two apps together, break; the keys are their indexes."""
-    owners: dict[str, str] = {}
-    names: set[str] = set()
-    listeners: dict[int, str] = {}
     for index, app in apps.items():
-        path = f"{VARIABLE}[{index}]"
         for topic in _TOPICS:
-            topic.check(app, path, problems)
-        if app["name"] in names:
-            problems.add(
-                f"{path}.name",
-                f"the name '{app['name']}' is used twice; every app needs a name of its own",
-            )
-        names.add(app["name"])
-        for number, domain in enumerate(identity.finish(app)["domains"]):
-            owner = owners.setdefault(domain.lower(), app["name"])
-            if owner != app["name"]:
-                problems.add(
-                    f"{path}.domains[{number}]",
-                    f"domain {domain} is used by apps {owner} and {app['name']}",
-                )
-        for protocol, port in listen.ports(app):
-            user = listeners.setdefault(port, f"{app['name']} ({protocol})")
-            if user != f"{app['name']} ({protocol})":
-                problems.add(f"{path}.listen.{protocol}", f"port {port} is used by app {user}; take another")
+            topic.check(app, f"{VARIABLE}[{index}]", problems)
+    for shared in _SHARED:
+        shared.check_together(apps, problems)
 
 
 def finish_app(app: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar
 
 from ansible_collections.emperor.flask.plugins.filter.app_units import app_units
+from ansible_collections.emperor.flask.plugins.filter.site_files import files_of
 from ansible_collections.emperor.flask.plugins.plugin_utils.site import site_variables
 from ansible_collections.emperor.flask.tests.support.apps import COLLECTION, RELEASE
 
@@ -45,6 +46,12 @@ def units(app: dict[str, Any]) -> dict[str, str]:
 def listener(app: dict[str, Any]) -> str:
     """Return the listener's file of a complete app."""
     return render("flask_app", "listener.ini.j2", {"app": app})
+
+
+def nginx_files(app: dict[str, Any]) -> str:
+    """Return all that nginx reads of a complete app."""
+    given = [file for file in files_of(app) if "template" in file and file["path"].startswith("/etc/nginx/")]
+    return "".join(render("flask_app", file["template"], file["vars"]) for file in given)
 
 
 def vassal(app: dict[str, Any]) -> str:

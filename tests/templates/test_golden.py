@@ -103,6 +103,10 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
     "flask_app/listener-full.ini": ("listener.ini.j2", lambda: listener(complete(full()))),
     "flask_app/site-minimal.conf": ("site.conf.j2", lambda: site(complete(minimal()))),
     "flask_app/site-full.conf": ("site.conf.j2", lambda: site(complete(full()))),
+    "flask_app/redirect.conf": (
+        "redirect.conf.j2",
+        lambda: render("flask_app", "redirect.conf.j2", {"app": complete(full())}),
+    ),
     "flask_app/maintenance-page.conf": closed(1),
     "flask_app/maintenance-visitors.conf": closed(0),
     "flask_app/maintenance-visitors-all.conf": closed(0, health_path="/", allow=""),

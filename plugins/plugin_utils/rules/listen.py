@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import Problems
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import VARIABLE, Problems
 
 PROTOCOLS = ("http", "uwsgi")
 _ADDRESS = re.compile(r"(?P<host>[0-9.]{7,15}):(?P<port>[1-9][0-9]{3,4})")
@@ -34,6 +34,18 @@ def check(app: dict[str, Any], path: str, problems: Problems) -> None:
             )
     if listen["public"] and not given:
         problems.add(f"{path}.public", "goes with http or uwsgi only; give one, or leave it out")
+
+
+def check_together(apps: Mapping[int, dict[str, Any]], problems: Problems) -> None:
+    """Check that each port belongs to one app of the host, and there to one protocol."""
+    users: dict[int, str] = {}
+    for index, app in apps.items():
+        for protocol, port in ports(app):
+            own = f"{app['name']} ({protocol})"
+            user = users.setdefault(port, own)
+            if user != own:
+                where = f"{VARIABLE}[{index}].listen.{protocol}"
+                problems.add(where, f"port {port} is used by app {user}; take another")
 
 
 def finish(app: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,15 +57,22 @@ def planned(name: str = "shop", **more: Any) -> dict[str, Any]:
 
 
 def domains(files: list[dict[str, Any]]) -> list[str]:
-    sites = [file for file in files if file.get("template") == "site.conf.j2"]
-    return [domain for file in sites for domain in file["vars"]["app"]["domains"]]
+    sites = (file["vars"]["app"] for file in files if file.get("template") == "site.conf.j2")
+    return [domain for app in sites for domain in app["domains"]]
 
 
-def test_each_app_has_one_site_and_no_secret_in_it() -> None:
-    files = site_files([planned("shop"), planned("blog")])
-    sites = [file["path"] for file in files if file.get("template") == "site.conf.j2"]
-    assert sites == ["/etc/nginx/flask-apps/shop.conf", "/etc/nginx/flask-apps/blog.conf"]
-    assert domains(files) == ["shop.new", "blog.new"]
+def test_each_app_has_its_files_and_no_secret_in_them() -> None:
+    blog = planned("blog", action="held", served_description=stored(complete(minimal(name="blog"))))
+    files = site_files([planned("shop"), blog])
+    assert [(file["path"], file.get("template")) for file in files] == [
+        ("/etc/nginx/flask-apps/shop.conf", "site.conf.j2"),
+        ("/etc/nginx/flask-apps/shop.redirect.conf", "redirect.conf.j2"),
+        ("/etc/flask-emperor/listeners/shop.ini", "listener.ini.j2"),
+        ("/etc/nginx/flask-apps/blog.conf", "site.conf.j2"),
+        ("/etc/nginx/flask-apps/blog.redirect.conf", None),
+        ("/etc/flask-emperor/listeners/blog.ini", None),
+    ]
+    assert domains(files) == ["shop.new", "blog.localhost"]
     assert full()["secrets"]["SECRET_KEY"] not in repr(files)
 
 

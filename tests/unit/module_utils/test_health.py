@@ -123,3 +123,15 @@ def test_the_time_ends_an_endless_change_of_good_and_bad(clock: Clock) -> None:
 
 def test_a_slow_good_answer_is_not_enough_when_the_time_is_over(clock: Clock) -> None:
     assert health.check(clock.asker(answer()), WANTED, 0) == health.Verdict("too few good answers in time", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("domains", "host"),
+    [
+        (["a.test", "b.test"], "a.test"),
+        (["*.a.test", "192.0.2.7"], "192.0.2.7"),
+        (["*.a.test", "*.b.test"], "www.a.test"),
+    ],
+)
+def test_the_request_asks_for_a_name_that_there_is(domains: list[str], host: str) -> None:
+    assert health.host_of(domains) == host

@@ -42,14 +42,14 @@ def web(host: Host, users: set[str]) -> AppLayout:
         app.site.write_text(f"# Managed\n# Role flask_app, app {name}\n")
         (layout.VASSALS / f"{name}.{ID}.ini").symlink_to(app.release(ID) / "vassal.ini")
         (layout.UNITS / app.unit("mails")).touch()
-    for path in AppLayout("web").maintenance:
+    for path in (AppLayout("web").redirect, *AppLayout("web").maintenance):
         path.touch()
     return AppLayout("web")
 
 
 def test_data_history_and_their_owner_stay(web: AppLayout) -> None:
     found = removal.find(web, purge=False)
-    assert found.files == [web.site, *web.maintenance]
+    assert found.files == [web.site, web.redirect, *web.maintenance]
     assert found.units == ["flask-app-web.mails.service"]
     assert found.vassals == [VASSAL]
     assert found.releases == [web.release(ID), web.virtualenvs / "77ab"]

@@ -29,7 +29,7 @@ TRACEBACK = "Traceback (most recent call last):\n  File \"app.py\", line 1, in <
 
 
 def run(vassal: str = VASSAL, check: bool = False, **more: Any) -> dict[str, Any]:
-    given = {**STEP, "host": "shop.test", "path": "/healthz", "timeout": 5, "vassal": vassal, **more}
+    given = {**STEP, "domains": ["shop.test"], "path": "/healthz", "timeout": 5, "vassal": vassal, **more}
     return run_module(start, check=check, **given)
 
 

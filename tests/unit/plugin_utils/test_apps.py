@@ -53,6 +53,15 @@ def test_a_default_domain_counts() -> None:
     ]
 
 
+def test_a_name_that_leads_elsewhere_belongs_to_one_app_too() -> None:
+    apps = minimal(redirect_domains=["a.test", "b.test"]), minimal(name="blog", domains=["b.test", "*.a.test"])
+    third = minimal(name="third", redirect_domains=["*.a.test"])
+    assert mistakes(*apps, third) == [
+        "flask_apps[1].domains[0]: domain b.test is used by apps shop and blog",
+        "flask_apps[2].redirect_domains[0]: domain *.a.test is used by apps blog and third",
+    ]
+
+
 def test_no_apps_are_no_mistake() -> None:
     assert read_apps([]) == []
 

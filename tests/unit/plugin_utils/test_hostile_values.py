@@ -15,7 +15,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsErro
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.values import network
 from ansible_collections.emperor.flask.tests.support.apps import HASH, complete, minimal, mistakes
 from ansible_collections.emperor.flask.tests.support.parsing import names, read_ini, read_nginx
-from ansible_collections.emperor.flask.tests.support.rendering import listener, site, units, vassal
+from ansible_collections.emperor.flask.tests.support.rendering import listener, nginx_files, units, vassal
 
 FRAGMENTS = [
     "\n", "\r", "\t", " ", "\0", "\x1b", "\x7f", "\x85", "\u2028", "\ufeff", "\udcff", "ä",
@@ -44,6 +44,9 @@ FIELDS = {
     "name": Field("seedling", lambda value: {"name": value}),
     "domain": Field("seedling.test", lambda value: {"domains": ["a.test", value]}),
     "address": Field("203.0.113.77", lambda value: {"domains": [value]}),
+    "wildcard": Field("*.seedling.test", lambda value: {"domains": [value]}),
+    "redirected": Field("seedling.test", lambda value: {"redirect_domains": [value]}),
+    "redirected to": Field("seedling.test", lambda value: {"domains": [value], "redirect_domains": ["a.test"]}),
     "module": Field("seedling.wsgi:seed", lambda value: {"wsgi": value}),
     "factory": Field("seedling:seed()", lambda value: {"wsgi": value}),
     "wsgi file": Field("seedling/wsgi.py:kernel", lambda value: {"wsgi": value}),
@@ -107,7 +110,7 @@ Rendered = tuple[list[list[Any]], list[tuple[str, str]]]
 
 def rendered(field: Field, value: str) -> Rendered:
     app = complete(minimal(**field.changes(value)))
-    nginx, uwsgi, past_nginx = site(app), vassal(app), listener(app)
+    nginx, uwsgi, past_nginx = nginx_files(app), vassal(app), listener(app)
     assert (nginx + uwsgi + past_nginx).isascii()
     return read_nginx(nginx), [*read_ini(uwsgi), *read_ini(past_nginx)]
 
