@@ -50,6 +50,7 @@ EXAMPLES = {
     "packages": "packages: [libpq5]",
     "domains": 'domains: [shop.example.org, "*.shop.example.org"]',
     "redirect_domains": "redirect_domains: [www.shop.example.org]",
+    "mount": "mount: /shop",
     "environment": "environment: {LOG_LEVEL: info}",
     "secrets": 'secrets: "{{ vault_shop_secrets }}"',
     "writable": "writable: [instance, var/exports]",

@@ -61,7 +61,8 @@ def maintenance_files(
 ) -> list[dict[str, Any]]:
     """Return files, or raise a filter error."""
     try:
-        return files(app["name"], state, app.get("health_path") or "/", retry_after, allow, message)
+        health_path, mount = app.get("health_path") or "/", app.get("mount") or ""
+        return files(app["name"], state, health_path, retry_after, allow, message, mount)
     except MaintenanceError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.layout import MOUNTS, AppLayout
 from ansible_collections.emperor.flask.plugins.plugin_utils.served import served_apps
 from ansible_collections.emperor.flask.plugins.plugin_utils.site import site_variables
 
@@ -57,18 +56,22 @@ def site_files(plans: list[dict[str, Any]], failures: list[dict[str, Any]] | Non
 def files_of(app: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the files of a complete app: those that it has, and those that it may have had."""
     layout = AppLayout(app["name"])
+    site = layout.mounted_at(app["domains"][0]) if app["mount"] else layout.site
     listens = app["listen"]["http"] or app["listen"]["uwsgi"]
+    present = {
+        site: ("site.conf.j2", site_variables(app)),
+        **({layout.site: ("mount.conf.j2", {"app": app})} if app["mount"] else {}),
+        **({layout.redirect: ("redirect.conf.j2", {"app": app})} if app["redirect_domains"] else {}),
+        **({layout.listener: ("listener.ini.j2", {"app": app})} if listens else {}),
+    }
     return [
-        {"path": str(layout.site), "template": "site.conf.j2", "vars": site_variables(app)},
-        _file(layout.redirect, "redirect.conf.j2", app, app["redirect_domains"]),
-        _file(layout.listener, "listener.ini.j2", app, listens),
+        *({"path": str(path), "template": name, "vars": given} for path, (name, given) in present.items()),
+        # What stands above stays.
+        *(
+            {"path": str(path), "state": "absent"}
+            for path in (f"{MOUNTS}/*/{layout.name}.conf", layout.redirect, layout.listener)
+        ),
     ]
-
-
-def _file(path: Path, template: str, app: dict[str, Any], wanted: object) -> dict[str, Any]:
-    if wanted:
-        return {"path": str(path), "template": template, "vars": {"app": app}}
-    return {"path": str(path), "state": "absent"}
 
 
 class FilterModule:

@@ -20,8 +20,10 @@ SOCKETS = Path("/run/flask-emperor/sockets")
 # The emperor of the listeners starts one for each file here.
 LISTENERS = Path("/etc/flask-emperor/listeners")
 EMPEROR_STATS = Path("/run/flask-emperor/control/emperor.stats")
-# nginx reads *.conf of the first folder; the site of an app includes its file in the second, if there is one.
+# nginx reads *.conf of the first folder. Sites include the apps that are mounted in them from the second, and the file
+# that closes an app from the third, if there are any.
 SITES = Path("/etc/nginx/flask-apps")
+MOUNTS = Path("/etc/nginx/flask-mounts")
 MAINTENANCE = Path("/etc/nginx/flask-maintenance")
 # systemd's files of what apps do beside requests; what the units of all apps share stands in flask-app-.service.d.
 UNITS = Path("/etc/systemd/system")
@@ -104,6 +106,15 @@ class AppLayout:
     @property
     def site(self) -> Path:
         return SITES / f"{self.name}.conf"
+
+    def mounted_at(self, domain: str) -> Path:
+        """Return the site of a mounted app, which apps of the same first domain include."""
+        return MOUNTS / domain.replace("*", "_") / f"{self.name}.conf"
+
+    @property
+    def mounted(self) -> list[Path]:
+        """Return where the app is mounted, or was before a run that did not come to its end."""
+        return sorted(MOUNTS.glob(f"*/{self.name}.conf"))
 
     @property
     def listener(self) -> Path:

@@ -56,7 +56,10 @@ def find(app: AppLayout, purge: bool) -> Removal:
     kept_user = [app.user] if not purge and user_id(app.user) is not None else []
     users = [app.builder, *([app.user] if purge else [])]
     return Removal(
-        files=[*([app.site] if _is_site(app) else []), *filter(_exists, (app.redirect, *app.maintenance))],
+        files=[
+            *([app.site] if _is_site(app) else []),
+            *filter(_exists, (*app.mounted, app.redirect, *app.maintenance)),
+        ],
         units=layout.units_of(app.name),
         vassals=layout.traces_of(app.name),
         releases=releases,

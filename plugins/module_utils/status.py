@@ -118,8 +118,9 @@ def ask(layout: AppLayout, release: str, description: Mapping[str, Any], timeout
     health = description["health"]
     wanted = Expectation(release, health.get("status") or (), health.get("text") or "")
     socket_path = str(layout.release(release) / emperor.SERVING)
+    host, mount = host_of(description["domains"]), description.get("mount", "")
     try:
-        answer = uwsgi_client.get(health["path"], host_of(description["domains"]), socket_path, "http", timeout)
+        answer = uwsgi_client.get(health["path"], host, socket_path, "http", timeout, mount)
     except (OSError, ValueError) as error:
         return f"no answer ({error})"
     return wanted.flaw(answer)
@@ -196,7 +197,9 @@ def look_at(
         "name": name,
         "release": served,
         "site": layout.site.is_file(),
-        "site_can_close": _includes(layout.site, f"flask-maintenance/{name}.con[f]"),
+        "site_can_close": any(
+            _includes(site, f"flask-maintenance/{name}.con[f]") for site in (layout.site, *layout.mounted)
+        ),
         "maintenance": _time_of(page),
     }
     if served is None:
@@ -227,6 +230,7 @@ def look_at(
         "restarts": int(entry["respawns"]) if entry else None,
         "health": "asleep" if asleep else in_short(cause),
         "health_cause": cause,
+        "mount": description.get("mount", ""),
         "health_path": description.get("health", {}).get("path"),
         "drift": [*drift_of_served(layout), *([] if layout.site.is_file() else ["nginx has no site of the app"])],
         "background": background(layout, description, running),

@@ -27,13 +27,13 @@ class Answer:
     body: bytes
 
 
-def get(path: str, host: str, socket_path: str, scheme: str = "http", timeout: float = 5.0) -> Answer:
-    """Ask as nginx would. Raises OSError, or ValueError if no HTTP answer comes."""
+def get(path: str, host: str, socket_path: str, scheme: str = "http", timeout: float = 5.0, mount: str = "") -> Answer:
+    """Ask as nginx would, for a path below a mount. Raises OSError, or ValueError if no HTTP answer comes."""
     deadline = monotonic() + timeout
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
         connection.connect(socket_path)
-        connection.sendall(_request(path, host, scheme))
+        connection.sendall(_request(path, host, scheme, mount))
         data = b""
         while len(data) < _MAX_ANSWER:
             # One deadline for the whole answer: a trickle of bytes must not stretch it.
@@ -45,12 +45,13 @@ def get(path: str, host: str, socket_path: str, scheme: str = "http", timeout: f
     return parse_answer(data)
 
 
-def _request(path: str, host: str, scheme: str) -> bytes:
+def _request(path: str, host: str, scheme: str, mount: str) -> bytes:
     route, _, query = path.partition("?")
     port = "443" if scheme == "https" else "80"
     variables = {
         "REQUEST_METHOD": "GET",
-        "REQUEST_URI": path,
+        "REQUEST_URI": mount + path,
+        **({"SCRIPT_NAME": mount} if mount else {}),
         "PATH_INFO": unquote(route),
         "QUERY_STRING": query,
         "SERVER_PROTOCOL": "HTTP/1.1",

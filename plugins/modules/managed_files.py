@@ -20,7 +20,8 @@ short_description: Write configuration files together, or not at all
 description:
   - Renders templates on the controller and writes all files of a service in one round trip.
   - Each file is replaced by rename, and only if its content, owner, group or mode differ.
-  - With O(files[].state=absent) a file is taken away.
+  - With O(files[].state=absent) a file is taken away, or all that a pattern such as C(/etc/nginx/*/shop.conf) names,
+    but for those that are written by the same call.
   - With O(validate), all files are put back as they were if the command refuses them, so that a mistake
     in one of them cannot keep the service from its next start.
 extends_documentation_fragment:
@@ -107,6 +108,15 @@ written:
 """
 
 
+def without_patterns(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the files, with what is to be taken away by its real names."""
+    present = [file for file in files if file["state"] == "present"]
+    kept = {file["path"] for file in present}
+    gone = (file for file in files if file not in present)
+    found = [{**file, "path": str(path)} for file in gone for path in sorted(Path("/").glob(file["path"].lstrip("/")))]
+    return [*present, *(file for file in found if file["path"] not in kept)]
+
+
 def needs_writing(wanted: dict[str, Any], before: Before) -> bool:
     """Tell whether a file differs from what is wanted."""
     if wanted["state"] == "absent":
@@ -166,7 +176,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    pairs = [(wanted, read_before(Path(wanted["path"]))) for wanted in module.params["files"]]
+    pairs = [(wanted, read_before(Path(wanted["path"]))) for wanted in without_patterns(module.params["files"])]
     pairs = [(wanted, before) for wanted, before in pairs if needs_writing(wanted, before)]
     pending = managed.PENDING / module.params["pending"] if module.params["pending"] else None
     result = {

@@ -50,13 +50,17 @@ options:
     type: list
     elements: str
     required: true
+  mount:
+    description: What the addresses of the app begin with, such as C(/shop).
+    type: str
+    default: ""
   scheme:
     description: Scheme that the app sees.
     type: str
     choices: [http, https]
     default: http
   path:
-    description: Path of the request.
+    description: Path of the request, after the mount.
     type: str
     default: /
   status:
@@ -129,7 +133,8 @@ def ask_until_clear(layout: AppLayout, module: AnsibleModule) -> Verdict:
     wanted = Expectation(params["release"], params["status"], params["text"] or "")
 
     def ask(patience: float) -> uwsgi_client.Answer:
-        return uwsgi_client.get(params["path"], host_of(params["domains"]), socket_path, params["scheme"], patience)
+        host, scheme, mount = host_of(params["domains"]), params["scheme"], params["mount"]
+        return uwsgi_client.get(params["path"], host, socket_path, scheme, patience, mount)
 
     return check(ask, wanted, params["timeout"])
 
@@ -148,7 +153,8 @@ def failure(module: AnsibleModule, layout: AppLayout, verdict: Verdict, since: f
     # The release that serves writes as the same user.
     others = {process for master in masters for process in emperor.processes_of(master)}
     log = last_words(module, user_id(layout.user), since, others)
-    cause = f"GET {params['path']} for {host_of(params['domains'])}: {verdict.cause}, for {verdict.seconds:.0f} s"
+    asked = f"GET {params['mount']}{params['path']} for {host_of(params['domains'])}"
+    cause = f"{asked}: {verdict.cause}, for {verdict.seconds:.0f} s"
     shown = diagnosis.traceback_of(log) or "\n".join(log.splitlines()[-25:])
     return StepError(cause, diagnosis.remedy(verdict.cause, log, view), shown, seen)
 
@@ -161,6 +167,7 @@ def main() -> None:
             "vassal": {"type": "str", "required": True},
             "serving": {"type": "str"},
             "domains": {"type": "list", "elements": "str", "required": True},
+            "mount": {"type": "str", "default": ""},
             "scheme": {"type": "str", "choices": ["http", "https"], "default": "http"},
             "path": {"type": "str", "default": "/"},
             "status": {"type": "list", "elements": "int", "default": []},

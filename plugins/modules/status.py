@@ -67,7 +67,8 @@ apps:
     restarts: {description: How often the emperor has started it again., type: int}
     health: {description: "C(ok), C(asleep), the status, C(timeout), C(down), or what else is wrong.", type: str}
     health_cause: {description: The same in a sentence., type: str}
-    health_path: {description: Path of the request., type: str}
+    mount: {description: What the addresses of the app begin with; nothing at the top of its domains., type: str}
+    health_path: {description: "Path of the request, after that.", type: str}
     drift: {description: What differs from how the release was left., type: list, elements: str}
     site: {description: Whether nginx has a site of it., type: bool}
     site_can_close: {description: Whether the site takes the file that closes the app., type: bool}

@@ -53,7 +53,7 @@ def retry_after(given: str) -> int:
 
 
 def files(
-    name: str, state: str, health_path: str = "/", retry: str = "10m", allow: str = "", text: str = ""
+    name: str, state: str, health_path: str = "/", retry: str = "10m", allow: str = "", text: str = "", mount: str = ""
 ) -> list[dict[str, Any]]:
     """Return the files that close an app, or that have to go to open it. Raises MaintenanceError."""
     if state not in ("on", "off"):
@@ -65,7 +65,7 @@ def files(
         "app": name,
         "suffix": variable_suffix(name),
         "allowed": addresses(allow),
-        "open_path": open_path(health_path),
+        "open_path": f"{mount}{opened}" if (opened := open_path(health_path)) else "",
         "retry_after": retry_after(retry),
         "message": message(text),
     }

@@ -111,7 +111,7 @@ def status_notes(app: Mapping[str, Any]) -> list[str]:
     if not app["listed"]:
         notes.append(f"not in the inventory; to remove it: ansible-playbook playbooks/remove.yml -e app={app['name']}")
     if app["health_cause"]:
-        notes.append(f"GET {app['health_path']}: {app['health_cause']}")
+        notes.append(f"GET {app['mount']}{app['health_path']}: {app['health_cause']}")
     notes += [f"drift: {drift}" for drift in app["drift"]]
     for entry in app.get("background", []):
         if entry["state"] not in ("running", "ok", "waiting"):

@@ -85,6 +85,11 @@ def minimal(**changes: Any) -> dict[str, Any]:
     return {**copy.deepcopy(_MINIMAL), **changes}
 
 
+def mounted() -> dict[str, Any]:
+    """Return the app with every key that goes with a mount."""
+    return full(mount="/shop", access=[], auth_basic_users={})
+
+
 def full(**changes: Any) -> dict[str, Any]:
     """Return a description in which no key has its default, with some keys changed."""
     return {**copy.deepcopy(_FULL), **changes}

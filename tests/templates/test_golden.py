@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.emperor.flask.plugins.filter.failed_step import failed_step
 from ansible_collections.emperor.flask.plugins.plugin_utils import maintenance
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import app_spec
-from ansible_collections.emperor.flask.tests.support.apps import RELEASE, complete, full, minimal
+from ansible_collections.emperor.flask.tests.support.apps import RELEASE, complete, full, minimal, mounted
 from ansible_collections.emperor.flask.tests.support.parsing import read_ini, read_nginx
 from ansible_collections.emperor.flask.tests.support.rendering import (
     ROLES,
@@ -103,6 +103,11 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
     "flask_app/listener-full.ini": ("listener.ini.j2", lambda: listener(complete(full()))),
     "flask_app/site-minimal.conf": ("site.conf.j2", lambda: site(complete(minimal()))),
     "flask_app/site-full.conf": ("site.conf.j2", lambda: site(complete(full()))),
+    "flask_app/site-mounted.conf": ("site.conf.j2", lambda: site(complete(mounted()))),
+    "flask_app/mount.conf": (
+        "mount.conf.j2",
+        lambda: render("flask_app", "mount.conf.j2", {"app": complete(mounted())}),
+    ),
     "flask_app/redirect.conf": (
         "redirect.conf.j2",
         lambda: render("flask_app", "redirect.conf.j2", {"app": complete(full())}),

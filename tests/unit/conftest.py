@@ -46,6 +46,7 @@ def host(short_tmp: Path, monkeypatch: pytest.MonkeyPatch, accounts: Accounts) -
     monkeypatch.setattr(layout, "SITES", short_tmp / "sites")
     monkeypatch.setattr(layout, "UNITS", made.units)
     monkeypatch.setattr(layout, "LISTENERS", short_tmp / "listeners")
+    monkeypatch.setattr(layout, "MOUNTS", short_tmp / "mounts")
     monkeypatch.setattr(layout, "MAINTENANCE", short_tmp / "maintenance")
     monkeypatch.setattr(locks, "LOCKS", made.locks)
     monkeypatch.setattr(warm, "MARKS", made.warm)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import Problems
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.domains import mount_of
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.values import check_path
 
 # Not 444 and 494 to 499, which nginx has for itself: https://nginx.org/en/docs/http/ngx_http_core_module.html
@@ -36,7 +37,7 @@ def finish(app: Mapping[str, Any]) -> dict[str, Any]:
     """Return the pages as a list: the status, the address that nginx asks itself for, the file of the app."""
     return {
         "error_pages": [
-            {"status": int(status), "url": f"{_FOLDER}/{status}.html", "path": page}
+            {"status": int(status), "url": f"{mount_of(app)}{_FOLDER}/{status}.html", "path": page}
             for status, page in sorted(app["error_pages"].items())
         ]
     }

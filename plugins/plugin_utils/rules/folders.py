@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import Problems
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.domains import mount_of
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.values import (
     check_path,
     check_prefix,
@@ -27,7 +28,14 @@ def check(app: dict[str, Any], path: str, problems: Problems) -> None:
 
 
 def finish(app: Mapping[str, Any]) -> dict[str, Any]:
-    return {"static": [{**entry, "expires": seconds(entry["expires"])} for entry in app["static"]]}
+    """Return static and media folders by the whole path of their addresses."""
+    mount = mount_of(app)
+    return {
+        "static": [
+            {**entry, "url": mount + entry["url"], "expires": seconds(entry["expires"])} for entry in app["static"]
+        ],
+        "media": [{**entry, "url": mount + entry["url"]} for entry in app["media"]],
+    }
 
 
 def _check_paths(app: dict[str, Any], path: str, problems: Problems) -> None:

@@ -72,7 +72,10 @@ _OWNED = {
         _RELEASES,
     ),
     **dict.fromkeys(
-        ("daemonize", "daemonize2", "logto", "logto2", "log-master", "disable-logging", "pidfile", "safe-pidfile"),
+        (
+            *("daemonize", "daemonize2", "logto", "logto2", "log-master", "disable-logging", "pidfile", "safe-pidfile"),
+            *("log-format", "log-5xx", "log-slow"),
+        ),
         _JOURNAL,
     ),
     **dict.fromkeys(("master", "enable-threads"), "it is on already; leave it out"),

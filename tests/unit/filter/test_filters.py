@@ -64,13 +64,17 @@ def domains(files: list[dict[str, Any]]) -> list[str]:
 def test_each_app_has_its_files_and_no_secret_in_them() -> None:
     blog = planned("blog", action="held", served_description=stored(complete(minimal(name="blog"))))
     files = site_files([planned("shop"), blog])
-    assert [(file["path"], file.get("template")) for file in files] == [
+    assert [(file["path"], file.get("template", file.get("state"))) for file in files] == [
         ("/etc/nginx/flask-apps/shop.conf", "site.conf.j2"),
         ("/etc/nginx/flask-apps/shop.redirect.conf", "redirect.conf.j2"),
         ("/etc/flask-emperor/listeners/shop.ini", "listener.ini.j2"),
+        ("/etc/nginx/flask-mounts/*/shop.conf", "absent"),
+        ("/etc/nginx/flask-apps/shop.redirect.conf", "absent"),
+        ("/etc/flask-emperor/listeners/shop.ini", "absent"),
         ("/etc/nginx/flask-apps/blog.conf", "site.conf.j2"),
-        ("/etc/nginx/flask-apps/blog.redirect.conf", None),
-        ("/etc/flask-emperor/listeners/blog.ini", None),
+        ("/etc/nginx/flask-mounts/*/blog.conf", "absent"),
+        ("/etc/nginx/flask-apps/blog.redirect.conf", "absent"),
+        ("/etc/flask-emperor/listeners/blog.ini", "absent"),
     ]
     assert domains(files) == ["shop.new", "blog.localhost"]
     assert full()["secrets"]["SECRET_KEY"] not in repr(files)
@@ -82,9 +86,11 @@ def test_each_app_has_its_files_and_no_secret_in_them() -> None:
 )
 def test_an_app_that_listens_has_a_file_for_it_and_others_have_none(listen: dict[str, str], there: bool) -> None:
     description = stored(complete(minimal(listen=listen)))
-    [file] = [one for one in site_files([planned(description=description)]) if one["path"].endswith(".ini")]
-    assert file["path"] == "/etc/flask-emperor/listeners/shop.ini"
-    assert (file.get("template"), file.get("state")) == (("listener.ini.j2", None) if there else (None, "absent"))
+    found = [one for one in site_files([planned(description=description)]) if one["path"].endswith(".ini")]
+    assert {one["path"] for one in found} == {"/etc/flask-emperor/listeners/shop.ini"}
+    # A file that is written is not taken away by a later entry.
+    assert found[0].get("template") == ("listener.ini.j2" if there else None)
+    assert found[-1].get("state") == "absent"
 
 
 def test_no_apps_have_no_sites() -> None:

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.emperor.flask.plugins.filter.site_files import files_of
 from ansible_collections.emperor.flask.plugins.module_utils import layout, removal
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+from ansible_collections.emperor.flask.tests.support.apps import complete, minimal
 from ansible_collections.emperor.flask.tests.support.hosts import ID, Host
+from ansible_collections.emperor.flask.tests.support.rendering import render
 
 VASSAL = f"web.{ID}"
 
@@ -40,6 +43,8 @@ def web(host: Host, users: set[str]) -> AppLayout:
         app.current.symlink_to(f"releases/{ID}")
         (app.virtualenvs / "77ab.complete").touch()
         app.site.write_text(f"# Managed\n# Role flask_app, app {name}\n")
+        app.mounted_at("*.web.test").parent.mkdir(parents=True, exist_ok=True)
+        app.mounted_at("*.web.test").touch()
         (layout.VASSALS / f"{name}.{ID}.ini").symlink_to(app.release(ID) / "vassal.ini")
         (layout.UNITS / app.unit("mails")).touch()
     for path in (AppLayout("web").redirect, *AppLayout("web").maintenance):
@@ -49,7 +54,7 @@ def web(host: Host, users: set[str]) -> AppLayout:
 
 def test_data_history_and_their_owner_stay(web: AppLayout) -> None:
     found = removal.find(web, purge=False)
-    assert found.files == [web.site, web.redirect, *web.maintenance]
+    assert found.files == [web.site, layout.MOUNTS / "_.web.test/web.conf", web.redirect, *web.maintenance]
     assert found.units == ["flask-app-web.mails.service"]
     assert found.vassals == [VASSAL]
     assert found.releases == [web.release(ID), web.virtualenvs / "77ab"]
@@ -123,6 +128,16 @@ def test_an_app_is_known_by_whatever_is_left_of_it(host: Host, users: set[str], 
     else:
         app.shared.mkdir(parents=True)
     assert removal.is_here(app)
+
+
+@pytest.mark.parametrize("mount", ["/", "/web"])
+def test_a_site_is_known_by_what_the_templates_write(host: Host, users: set[str], mount: str) -> None:
+    users.clear()
+    layout.SITES.mkdir()
+    app = AppLayout("web")
+    [site] = [file for file in files_of(complete(minimal(name="web", mount=mount))) if file["path"] == str(app.site)]
+    app.site.write_text(render("flask_app", site["template"], site["vars"]))
+    assert removal.find(app, purge=False).files == [app.site]
 
 
 def test_files_and_folders_of_somebody_else_are_no_app(host: Host, users: set[str]) -> None:

@@ -26,7 +26,7 @@ def read_packet(data: bytes) -> dict[str, str]:
 
 
 def ask(
-    folder: Path, answer: bytes, path: str = "/", scheme: str = "http"
+    folder: Path, answer: bytes, path: str = "/", scheme: str = "http", mount: str = ""
 ) -> tuple[uwsgi_client.Answer, dict[str, str]]:
     asked = []
 
@@ -35,7 +35,7 @@ def ask(
         connection.sendall(answer)
 
     with serve(folder / "s", handle):
-        found = uwsgi_client.get(path, "shop.test", str(folder / "s"), scheme)
+        found = uwsgi_client.get(path, "shop.test", str(folder / "s"), scheme, mount=mount)
     return found, read_packet(asked[0])
 
 
@@ -47,6 +47,17 @@ def test_an_answer_is_taken_apart(short_tmp: Path) -> None:
     assert answer == uwsgi_client.Answer(
         200, {"content-type": "text/html", "x-emperor-release": "abc"}, b"body\r\n\r\nmore"
     )
+
+
+def test_below_a_mount_the_app_sees_where_it_is_and_what_is_left(short_tmp: Path) -> None:
+    _, request = ask(short_tmp, OK, path="/a%20b?x", mount="/shop")
+    seen = {key: request[key] for key in ("REQUEST_URI", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING")}
+    assert seen == {
+        "REQUEST_URI": "/shop/a%20b?x",
+        "SCRIPT_NAME": "/shop",
+        "PATH_INFO": "/a b",
+        "QUERY_STRING": "x",
+    }
 
 
 def test_the_request_is_as_nginx_would_send_it(short_tmp: Path) -> None:

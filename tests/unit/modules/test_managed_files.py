@@ -77,6 +77,19 @@ def test_a_mode_alone_is_a_difference(folder: Path) -> None:
     assert not run_module(managed_files, files=files)["changed"]
 
 
+def test_what_a_pattern_names_goes_but_for_what_is_written(folder: Path) -> None:
+    for name in ("a/web.conf", "b/web.conf", "b/web2.conf"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("old")
+    gone = {"path": str(folder / "*/web.conf"), "state": "absent"}
+    files = [gone, {"path": str(folder / "a/web.conf"), "content": "new"}]
+    paths = [str(folder / "a/web.conf"), str(folder / "b/web.conf")]
+    assert run_module(managed_files, check=True, files=files)["written"] == paths
+    assert run_module(managed_files, files=files)["written"] == paths
+    assert {name for name in state(folder) if "/" in name} == {"a/web.conf", "b/web2.conf"}
+    assert not run_module(managed_files, files=files)["changed"]
+
+
 def test_text_is_written_byte_by_byte(folder: Path) -> None:
     write(folder, old="ü\n{{ not a template }}\r\n")
     assert (folder / "old").read_bytes() == "ü\n{{ not a template }}\r\n".encode()

@@ -154,6 +154,10 @@ REFUSED = [
     (static(url="/a/../b"), "static[0].url: '/a/../b' is not a prefix such as /static; it starts with '/' and ends without"),
     ({"media": [{"url": "/a b", "path": "m"}]}, "media[0].url: '/a b' is not a prefix such as /media; it starts with '/' and ends without"),
     ({**static(url="/a"), "media": [{"url": "/a", "path": "m"}]}, "media[0].url: /a is served by static[0] already"),
+    ({"mount": "/shop", "access": [{"rate": "1r/s"}]}, "access: goes with no mount; give the app a domain of its own"),
+    ({"mount": "shop"}, "mount: 'shop' is not a prefix such as /shop; it starts with '/' and ends without"),
+    ({"mount": "/shop/"}, "mount: '/shop/' is not a prefix such as /shop; it starts with '/' and ends without"),
+    ({"mount": "/a/../b"}, "mount: '/a/../b' is not a prefix such as /shop; it starts with '/' and ends without"),
     ({"health": {"path": "healthz"}}, "health.path: 'healthz' is not a path such as /healthz"),
     # environment
     ({"environment": {"ld_preload": "x"}}, f"environment.ld_preload: env name 'ld_preload' is not allowed; {ENV_RULE}"),
@@ -316,6 +320,14 @@ def test_accepted(changes: dict[str, Any]) -> None:
 def test_too_long_or_too_large_for_the_host_is_refused(changes: dict[str, Any]) -> None:
     """A file name ends at 255 bytes, a path and a word of nginx's at 4095."""
     assert len(mistakes(minimal(**changes))) == 1
+
+
+def test_addresses_of_a_mounted_app_are_whole_paths() -> None:
+    entries = {"static": [{"url": "/s", "path": "s"}], "media": [{"url": "/m", "path": "m"}]}
+    app = complete(minimal(mount="/shop", error_pages={404: "errors/404.html"}, **entries))
+    assert app["mount"] == "/shop"
+    assert [entry["url"] for entry in (*app["static"], *app["media"])] == ["/shop/s", "/shop/m"]
+    assert app["error_pages"] == [{"status": 404, "url": "/shop/.errors/404.html", "path": "errors/404.html"}]
 
 
 def test_what_follows_from_an_app_is_added() -> None:

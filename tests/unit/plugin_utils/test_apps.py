@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,74 @@ def test_a_name_that_leads_elsewhere_belongs_to_one_app_too() -> None:
         "flask_apps[1].domains[0]: domain b.test is used by apps shop and blog",
         "flask_apps[2].redirect_domains[0]: domain *.a.test is used by apps blog and third",
     ]
+
+
+COVERED = "is answered by *.x.test of app a; give an app without mount the same domains"
+
+
+def named(name: str, mount: str = "/", *domains: str, **more: Any) -> dict[str, Any]:
+    return minimal(name=name, mount=mount, domains=list(domains), **more)
+
+
+@pytest.mark.parametrize(
+    "apps",
+    [
+        [named("a", "/", "x.test"), named("b", "/b", "x.test"), named("c", "/b/c", "x.test")],
+        [named("a", "/a", "x.test", "*.x.test"), named("b", "/b", "x.test", "*.x.test")],
+        # nginx takes a name before a wildcard.
+        [named("a", "/", "*.x.test"), named("b", "/", "b.x.test"), named("c", "/c", "b.x.test")],
+        [named("a", "/", "x.test", static=[{"url": "/b", "path": "s"}]), named("b", "/b/c", "x.test")],
+        [named("a", "/", "x.test", static=[{"url": "/bc", "path": "s"}]), named("b", "/b", "x.test")],
+        [named("a", "/a", "x.test"), named("b", "/", "y.test", static=[{"url": "/a", "path": "s"}])],
+    ],
+)
+def test_apps_may_share_their_domains_by_paths(apps: list[dict[str, Any]]) -> None:
+    assert mistakes(*apps) == []
+
+
+@pytest.mark.parametrize(
+    ("apps", "said"),
+    [
+        (
+            [named("a", "/x", "x.test"), named("b", "/x", "x.test")],
+            "flask_apps[1].domains[0]: domain x.test with mount /x is used by apps a and b",
+        ),
+        (
+            [named("a", "/", "y.test", redirect_domains=["x.test"]), named("b", "/b", "x.test")],
+            "flask_apps[1].domains[0]: domain x.test with mount /b is used by apps a and b",
+        ),
+        (
+            [named("b", "/b", "x.test"), named("a", "/", "y.test", redirect_domains=["x.test"])],
+            "flask_apps[1].redirect_domains[0]: domain x.test is used by apps b and a",
+        ),
+        (
+            [named("a", "/a", "x.test", "y.test"), named("b", "/", "x.test")],
+            "flask_apps[0].domains: shares x.test with app b, and so must list the same domains in the same order",
+        ),
+        (
+            [named("a", "/", "x.test"), named("b", "/b/c", "x.test", "y.test")],
+            "flask_apps[1].domains: shares x.test with app a, and so must list the same domains in the same order",
+        ),
+        (
+            [named("a", "/", "x.test", static=[{"url": "/b/c", "path": "s"}]), named("b", "/b", "x.test")],
+            "flask_apps[1].mount: app a serves files of its own at /b/c",
+        ),
+        (
+            [named("a", "/a", "x.test", media=[{"url": "/b", "path": "s"}]), named("b", "/a/b", "x.test")],
+            "flask_apps[1].mount: app a serves files of its own at /a/b",
+        ),
+        (
+            [named("a", "/", "*.x.test"), named("b", "/b", "y.x.test")],
+            f"flask_apps[1].domains[0]: y.x.test {COVERED}",
+        ),
+        (
+            [named("a", "/", "z.test", redirect_domains=["*.x.test"]), named("b", "/b", "y.x.test")],
+            f"flask_apps[1].domains[0]: y.x.test {COVERED}",
+        ),
+    ],
+)
+def test_what_two_apps_of_a_domain_cannot_share_is_named(apps: list[dict[str, Any]], said: str) -> None:
+    assert mistakes(*apps) == [said]
 
 
 def test_no_apps_are_no_mistake() -> None:

@@ -65,6 +65,12 @@ def test_the_front_page_is_no_health_path() -> None:
     assert rendered(health_path="/")[0][1][-1] == [["default", "$flask_app_outside_a_b"]]
 
 
+@pytest.mark.parametrize(("path", "opened"), [("/up", [["/shop/up", "0"]]), ("/", [])])
+def test_below_a_mount_it_is_the_whole_path_that_stays_open(path: str, opened: list[list[str]]) -> None:
+    choice = rendered(health_path=path, mount="/shop")[0][1][-1]
+    assert choice == [["default", "$flask_app_outside_a_b"], *opened]
+
+
 def test_the_longest_page_is_a_parameter_that_nginx_takes() -> None:
     page = rendered(text="<" * 300)[1]
     returned = page[-1][-1][-1]

@@ -11,7 +11,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils import reports
 WEB: dict[str, Any] = {
     "name": "web", "listed": True, "release": "0123456789ab", "revision": "64f6ac4de8b543af", "age": 3700,
     "processes": 2, "threads": 4, "busy": 1, "requests": 123, "rss": 40 << 20, "restarts": 0, "health": "ok",
-    "health_cause": "", "health_path": "/healthz", "drift": [], "site": True, "previous": None, "warm": {},
+    "health_cause": "", "mount": "", "health_path": "/healthz", "drift": [], "site": True, "previous": None, "warm": {},
     "rolled_back": [], "maintenance": None,
 }  # fmt: skip
 
