@@ -173,21 +173,36 @@ def restart(names: Sequence[str]) -> None:
         subprocess.run(["systemctl", "restart", "--", *names], capture_output=True, check=False)
 
 
+def former_daemons(names: Iterable[str]) -> list[str]:
+    """Return the services of timers that still start with the host, as those of daemons do."""
+    known = list(names)
+    daemons, _ = kinds(known)
+    return [name for name in known if name not in daemons and _wants(name).is_symlink() and name.endswith(".service")]
+
+
+def stop(names: Sequence[str]) -> None:
+    """Stop units as gently as they want it, now and for the host's next start. Raises OSError."""
+    if names:
+        _systemctl("stop", "--", *names)
+    for name in names:
+        _wants(name).unlink(missing_ok=True)
+
+
+def _wants(name: str) -> Path:
+    return layout.UNITS / _WANTS[name.rpartition(".")[2]] / name
+
+
 def remove(names: Sequence[str]) -> None:
-    """Stop units as gently as they want it, and take all of them away. Raises OSError."""
+    """Stop units and take all of them away. Raises OSError."""
     if not names:
         return
     # While systemd knows their files: without, it knows no time limit of theirs. Timers first, so that nothing
     # is started anew.
     for kind in ("timer", "service"):
-        chosen = [name for name in names if name.endswith(f".{kind}")]
-        if chosen:
-            _systemctl("stop", "--", *chosen)
-        for name in chosen:
-            (layout.UNITS / _WANTS[kind] / name).unlink(missing_ok=True)
-            (_STAMPS / f"stamp-{name}").unlink(missing_ok=True)
+        stop([name for name in names if name.endswith(f".{kind}")])
     for name in names:
         (layout.UNITS / name).unlink(missing_ok=True)
+        (_STAMPS / f"stamp-{name}").unlink(missing_ok=True)
     reload()
     # One that has failed would be remembered without its file.
     subprocess.run(["systemctl", "reset-failed", "--", *names], capture_output=True, check=False)

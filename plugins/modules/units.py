@@ -78,6 +78,7 @@ def main() -> None:
     )
     owners = {unit: app for app, names in module.params["apps"].items() for unit in names}
     leaving = [unit for app in module.params["apps"] for unit in layout.units_of(app) if unit not in owners]
+    former = units.former_daemons(owners)
     daemons, timers = units.kinds(owners)
     active = [*daemons, *timers]
     failures: list[str] = []
@@ -92,6 +93,7 @@ def main() -> None:
         ]
         if not module.check_mode:
             units.remove(leaving)
+            units.stop(former)
             if unread:
                 units.reload()
             units.enable(disabled)
@@ -103,9 +105,8 @@ def main() -> None:
         module.fail_json(msg=f"{error}; look at: systemctl status 'flask-app-*'")
     for text in failures:
         module.warn(text)
-    module.exit_json(
-        changed=bool(leaving or unread or disabled or started), started=started, removed=leaving, failures=failures
-    )
+    changed = bool(leaving or former or unread or disabled or started)
+    module.exit_json(changed=changed, started=started, removed=leaving, failures=failures)
 
 
 if __name__ == "__main__":

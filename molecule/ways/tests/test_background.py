@@ -131,8 +131,8 @@ def test_status_names_what_fails(operate: Callable[..., Run], machines: list[Any
         assert told["cron failing"] == ("failed", "ended with 4")
         assert told["daemon worker"] == ("running", "")
         [tick] = [entry for entry in app["background"] if entry["work"] == "cron tick"]
-        assert tick["state"] in ("ok", "running")
-        assert tick["next"] > tick["last"]
+        # While it runs, systemd knows no next time.
+        assert tick["state"] == "running" or (tick["state"] == "ok" and tick["next"] > tick["last"])
 
 
 def test_drift_is_repaired(operate: Callable[..., Run], machines: list[Any], hosts: list[str]) -> None:

@@ -87,6 +87,18 @@ def test_a_daemon_that_systemd_goes_on_starting_is_told_and_no_change(
 
 
 @pytest.mark.usefixtures("written")
+def test_a_daemon_that_became_a_schedule_ends_and_starts_with_the_host_no_more(systemd: Systemd) -> None:
+    link = layout.UNITS / "multi-user.target.wants" / SERVICE
+    link.parent.mkdir()
+    link.symlink_to(layout.UNITS / SERVICE)
+    systemd.answer(shown())
+    assert bring(DAEMON, SERVICE, TIMER)["changed"]
+    assert verbs(systemd) == [("stop", SERVICE)]
+    assert not link.is_symlink()
+    assert not bring(DAEMON, SERVICE, TIMER)["changed"]
+
+
+@pytest.mark.usefixtures("written")
 def test_what_is_not_wanted_goes_and_a_neighbours_stays(systemd: Systemd, host: Host) -> None:
     for name in (OLD, "flask-app-shop2.old.service"):
         (layout.UNITS / name).touch()
