@@ -86,7 +86,7 @@ def measure(inventory: Path, host: str) -> Report:
             idle="10s",
         )
     # One after the other.
-    provisioned = Playbook(inventory, "site", host).wait(120 + 60 * SLEEPERS).good()
+    provisioned = Playbook(inventory, "site", host).wait(300 + 60 * SLEEPERS).good()
     unchanged = Playbook(inventory, "site", host).wait(300).good()
     fall_asleep(outside)
     asleep = memory(outside)
