@@ -106,6 +106,12 @@ def test_greenlets_come_with_their_plugin_and_its_package() -> None:
     assert not {"threads", "post-buffering"} & dict(made).keys()
 
 
+def test_a_lazy_app_has_no_tracebacker() -> None:
+    """A worker that loads the app while the tracebacker's thread starts may hang for ever."""
+    assert "py-tracebacker" in options()
+    assert "py-tracebacker" not in options(lazy_apps=True)
+
+
 def test_the_algorithm_of_busyness_comes_with_its_plugin() -> None:
     assert options(cheaper=1)["cheaper-algo"] == "spare"
     assert "plugin" not in options(cheaper=1)
