@@ -69,8 +69,13 @@ def threads_of(told: list[dict[str, Any]], process: int) -> set[int]:
     return {one["thread"] for one in told if one["process"] == process}
 
 
-def journal(host: Any, app: str) -> str:
-    return str(host.check_output(f"journalctl _UID=$(id -u app-{app}) --no-pager --output=cat --boot"))
+def now(host: Any) -> str:
+    """Return the time of a host; what its journal has from earlier is of another test."""
+    return str(host.check_output("date +%s.%N"))
+
+
+def journal(host: Any, app: str, since: str) -> str:
+    return str(host.check_output(f"journalctl _UID=$(id -u app-{app}) --no-pager --output=cat --since=@{since}"))
 
 
 def wait_until(condition: Callable[[], Any], timeout: float = 20) -> None:
@@ -157,15 +162,17 @@ def test_a_process_that_has_grown_is_replaced_after_its_request(host: Any) -> No
 
 
 def test_a_process_that_grows_within_a_request_is_killed(host: Any) -> None:
+    begin = now(host)
     assert Visitor(host, f"{GREEDY}.localhost").get("/leak/200").status == 502
-    wait_until(lambda: "EVIL RELOAD ON WORKER 1 RSS" in journal(host, GREEDY))
+    wait_until(lambda: "EVIL RELOAD ON WORKER 1 RSS" in journal(host, GREEDY, begin))
     assert ask(host, GREEDY)["error"] is None
 
 
 def test_a_request_that_hangs_is_ended_and_the_log_shows_where_it_was(host: Any) -> None:
+    begin = now(host)
     assert Visitor(host, f"{GREEDY}.localhost").get("/wait_for_a_database/30").status == 502
-    wait_until(lambda: "*** HARAKIRI ON WORKER 1" in journal(host, GREEDY))
-    said = journal(host, GREEDY)
+    wait_until(lambda: "*** HARAKIRI ON WORKER 1" in journal(host, GREEDY, begin))
+    said = journal(host, GREEDY, begin)
     assert "greedy.py" in said
     assert "function = wait_for_a_database line = time.sleep(seconds)" in said
 
