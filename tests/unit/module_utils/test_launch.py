@@ -45,4 +45,4 @@ def test_a_command_finds_the_served_release_and_nothing_of_ours(tmp_path: Path) 
     assert launched(tmp_path, 'printf %s "$KEY"') == hostile
     assert launched(tmp_path, "pwd; umask; printf %s ü").splitlines() == [str(release / "src"), "0027", "ü"]
     names = {line.partition("=")[0] for line in launched(tmp_path, "env -u KEY").splitlines()}
-    assert names - {"PWD", "_", "SHLVL"} == {"LANG", "USER", "LOGNAME", "PATH", "VIRTUAL_ENV", "HOME"}
+    assert names - {"PWD", "_", "SHLVL"} == {"LANG", "USER", "LOGNAME", "PATH", "VIRTUAL_ENV", "HOME", "TMPDIR"}
