@@ -131,8 +131,8 @@ def unit(runner: Runner) -> None:
     runner.run_all(["pytest"], ["env", "-C", "app", "pytest", "-q"])
 
 
-# Scenarios that take long and mostly wait: in a lane of their own.
-UNDER_LOAD = ("release", "faults")
+# Scenarios that put hosts under load, half of all: in a lane of their own.
+UNDER_LOAD = ("release", "faults", "isolation")
 
 
 def molecule(runner: Runner) -> None:
