@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help site test lint unit build molecule load installed down clean tools hosts lock
+.PHONY: help site test lint unit build molecule installed down clean tools hosts lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,11 +37,8 @@ unit: tools ## the tests that need no host
 build: tools ## build the collection, use it outside this clone
 	@python tools/check.py build
 
-molecule: hosts ## the tests on container hosts
-	@python tools/check.py molecule
-
-load: hosts ## deploys under load, and with faults
-	@python tools/check.py load
+molecule: hosts ## the tests on container hosts; SCENARIO names one
+	@python tools/check.py $(or $(SCENARIO),molecule)
 
 installed: hosts ## the same on one host, with the built collection
 	@python tools/check.py installed

@@ -3,10 +3,10 @@
 
     tools/check.py                 all
     tools/check.py lint unit       these
+    tools/check.py molecule        all scenarios
 
-One part alone writes to the terminal as it goes. Several run in two lanes side
-by side, the hosts in one and the rest in the other: each writes to a log, and a
-line now and then tells what it is doing. A part that fails shows the end of its
+One part alone writes to the terminal as it goes. Several run two at a time: each
+writes to a log, and a line now and then tells what it is doing. A part that fails shows the end of its
 log, and the last lines name it and its tests that failed.
 """
 
@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import json
 import os
+import queue
 import re
 import shlex
 import shutil
@@ -36,6 +37,8 @@ LOGS = ROOT / ".cache" / "check"
 COLLECTION = Path("ansible_collections", "emperor", "flask")
 HEARTBEAT = 20
 TAIL = 60
+# More would only make the hosts' waits run out on a small machine.
+AT_ONCE = 2
 # Of the tests that failed, this many lines, cut to this length.
 FINDINGS, WIDTH = 12, 160
 
@@ -131,23 +134,11 @@ def unit(runner: Runner) -> None:
     runner.run_all(["pytest"], ["env", "-C", "app", "pytest", "-q"])
 
 
-# Scenarios that put hosts under load, half of all: in a lane of their own.
-UNDER_LOAD = ("release", "faults", "isolation")
+def scenario(name: str) -> Callable[[Runner], None]:
+    def run(runner: Runner) -> None:
+        runner.run(*molecule_command("test", "--scenario-name", name))
 
-
-def molecule(runner: Runner) -> None:
-    """the scenarios on container hosts, see EMPEROR_FLASK_HOSTS"""
-    found = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
-    run_scenarios(runner, [name for name in found if name not in UNDER_LOAD])
-
-
-def load(runner: Runner) -> None:
-    """the scenarios under load and with faults, see EMPEROR_FLASK_HOSTS"""
-    run_scenarios(runner, UNDER_LOAD)
-
-
-def run_scenarios(runner: Runner, names: Sequence[str]) -> None:
-    runner.run_all(*(molecule_command("test", "--scenario-name", name) for name in names))
+    return run
 
 
 def molecule_command(*arguments: str) -> list[str]:
@@ -240,29 +231,33 @@ def check_documentation(runner: Runner, collection: Path, elsewhere: Path, env: 
             raise PartError(f"no documentation: {', '.join(bare)}")
 
 
+def about(name: str) -> str:
+    """What a scenario says of itself in its first comment."""
+    text = (ROOT / "molecule" / name / "molecule.yml").read_text(encoding="utf-8")
+    return next(line for line in text.splitlines() if line.startswith("# "))[2:].rstrip(".")
+
+
 @dataclass(frozen=True)
 class Part:
+    name: str
     call: Callable[[Runner], None]
-    lane: str
-    default: bool = True
-
-    @property
-    def name(self) -> str:
-        return self.call.__name__
+    about: str
 
 
+# The longest first, so that nobody waits for one at the end; scenarios of other names come last.
+LONG = ("faults", "lint", "unit", "build", "release", "ways", "default", "isolation")
+SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
 PARTS = {
     part.name: part
-    for part in (
-        Part(lint, "here"),
-        Part(unit, "here"),
-        Part(build, "here"),
-        # After the quick ones: by then the other lane has made the images.
-        Part(load, "here"),
-        Part(molecule, "hosts"),
-        Part(installed, "hosts"),
+    for part in sorted(
+        (
+            *(Part(call.__name__, call, call.__doc__ or "") for call in (lint, unit, build, installed)),
+            *(Part(name, scenario(name), about(name)) for name in SCENARIOS),
+        ),
+        key=lambda part: LONG.index(part.name) if part.name in LONG else len(LONG),
     )
 }
+GROUPS = {"molecule": SCENARIOS}
 
 
 # --- running them ------------------------------------------------------------
@@ -286,35 +281,42 @@ class Result:
 
 
 class Suite:
-    """The parts in their lanes, and what became of them."""
+    """The parts, two at a time, and what became of them."""
 
     def __init__(self) -> None:
         self.results: list[Result] = []
         self.lock = threading.Lock()
 
-    def lane(self, parts: Sequence[Part]) -> None:
-        for part in parts:
-            result = Result(part, time.monotonic())
-            with self.lock:
-                self.results.append(result)
-                say(f"{part.name} started: {part.call.__doc__}")
-            with result.log.open("w", encoding="utf-8", errors="replace") as log:
-                result.error = attempt(part, Runner(log, {"NO_COLOR": "1", **PLAIN}))
-            result.ended = time.monotonic()
-            with self.lock:
-                if result.error:
-                    result.findings = findings(result.log)
-                    say(f"{part.name} FAILED after {result.seconds} s; the end of its log:")
-                    print(tail(result.log), flush=True)
-                else:
-                    print("".join(f"{line}\n" for line in figures(result.log)), end="", flush=True)
-                say(f"{part.name} {'FAILED' if result.error else 'ok'}, {result.seconds} s")
+    def work(self, waiting: queue.SimpleQueue[Part]) -> None:
+        """Do what waits, until nothing does."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.do(waiting.get_nowait())
+
+    def do(self, part: Part) -> None:
+        result = Result(part, time.monotonic())
+        with self.lock:
+            self.results.append(result)
+            say(f"{part.name} started: {part.about}")
+        with result.log.open("w", encoding="utf-8", errors="replace") as log:
+            result.error = attempt(part, Runner(log, {"NO_COLOR": "1", **PLAIN}))
+        result.ended = time.monotonic()
+        with self.lock:
+            if result.error:
+                result.findings = findings(result.log)
+                say(f"{part.name} FAILED after {result.seconds} s; the end of its log:")
+                print(tail(result.log), flush=True)
+            else:
+                print("".join(f"{line}\n" for line in figures(result.log)), end="", flush=True)
+            say(f"{part.name} {'FAILED' if result.error else 'ok'}, {result.seconds} s")
 
     def run(self, parts: Sequence[Part]) -> list[Result]:
         shutil.rmtree(LOGS, ignore_errors=True)
         LOGS.mkdir(parents=True)
-        lanes = [[part for part in parts if part.lane == lane] for lane in ("hosts", "here")]
-        threads = [threading.Thread(target=self.lane, args=(lane,), daemon=True) for lane in lanes]
+        waiting: queue.SimpleQueue[Part] = queue.SimpleQueue()
+        for part in parts:
+            waiting.put(part)
+        threads = [threading.Thread(target=self.work, args=(waiting,), daemon=True) for _ in range(AT_ONCE)]
         for thread in threads:
             thread.start()
         beat = time.monotonic() + HEARTBEAT
@@ -392,14 +394,16 @@ def attempt(part: Part, runner: Runner) -> str | None:
 
 
 def main() -> int:
-    listing = "\n".join(f"  {name:10}{part.call.__doc__}" for name, part in PARTS.items())
+    listing = "\n".join(f"  {name:11}{part.about}" for name, part in PARTS.items())
     parser = argparse.ArgumentParser(
         description="Run parts of the test suite.",
         epilog=f"parts:\n{listing}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="part")
-    names = parser.parse_args().parts or [name for name, part in PARTS.items() if part.default]
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS, *GROUPS], metavar="part")
+    given = parser.parse_args().parts or PARTS
+    wanted = {part for name in given for part in GROUPS.get(name, [name])}
+    names = [name for name in PARTS if name in wanted]
     started = time.monotonic()
     if len(names) == 1:
         result = Result(PARTS[names[0]], started)
