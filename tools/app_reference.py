@@ -31,6 +31,7 @@ MINIMAL = {"name": "shop", "source": {"path": "app"}, "wsgi": "shop:app"}
 # One for each key of the spec, which has no place for examples. The validation reads them.
 EXAMPLES = {
     "name": "name: shop",
+    "state": "state: absent",
     "source": 'source: {git: "https://git.example.org/shop.git", version: v1.4.0}',
     "source.path": "source: {path: app}",
     "source.git": 'source: {git: "git@git.example.org:shop.git"}',
@@ -131,7 +132,11 @@ class DriftError(Exception):
 def app_options() -> dict[str, Any]:
     """Return the spec of one app."""
     spec = yaml.safe_load((ROOT / SPEC).read_text(encoding="utf-8"))
-    options: dict[str, Any] = spec["argument_specs"]["main"]["options"]["flask_apps"]["options"]
+    app = spec["argument_specs"]["main"]["options"]["flask_apps"]
+    for _key, _value, needed in app["required_if"]:
+        for key in needed:
+            app["options"][key]["required"] = True
+    options: dict[str, Any] = app["options"]
     return options
 
 
@@ -241,7 +246,7 @@ def read(where: str, apps: Any) -> None:
 
 def without_vault(app: dict[str, Any]) -> dict[str, Any]:
     """Leave out what only a vault has the value of, or put something in its place."""
-    source = {key: value for key, value in app["source"].items() if key != "key" or "{{" not in value}
+    source = {key: value for key, value in app.get("source", {}).items() if key != "key" or "{{" not in value}
     asks = any(entry.get("auth_basic") for entry in app.get("access", []))
     values: dict[str, Any] = {"secrets": {}, "auth_basic_users": {"ada": "$6$saltsalt$" + "x" * 86} if asks else {}}
     secret = {key: value for key, value in values.items() if "{{" in str(app.get(key))}

@@ -16,6 +16,8 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.emperor.flask.plugins.module_utils.details import PLACEHOLDER
 from ansible_collections.emperor.flask.plugins.module_utils.digests import secrets_digest
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import ABSENT, PRESENT, is_absent
+from ansible_collections.emperor.flask.plugins.plugin_utils.apps import absent_names
 from ansible_collections.emperor.flask.plugins.plugin_utils.controller_requirements import requirements_of
 from ansible_collections.emperor.flask.plugins.plugin_utils.rendering import render
 from ansible_collections.emperor.flask.plugins.plugin_utils.runs import is_over, this_run
@@ -30,7 +32,10 @@ class ActionModule(AppAction):
     """Sends one request for all apps: digests instead of secrets, but for deploy keys, and files in diff mode alone."""
 
     _VALID_ARGS = frozenset(
-        {"apps", "only", "version", "want", "release", "again", "recipe", "packages", "uv_home", "uv_requirements"}
+        {
+            *("apps", "only", "version", "want", "release", "again", "purge"),
+            *("recipe", "packages", "uv_home", "uv_requirements"),
+        }
     )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -38,13 +43,20 @@ class ActionModule(AppAction):
         super().run(tmp, task_vars)
         args = self._task.args
         apps = self.checked_apps(args.get("apps"))
+        absent = absent_names(args.get("apps"))
         want = args.get("want", "deploy")
         only = args.get("only") or ""
         if want == "rollback" and not only:
             raise AnsibleActionFail("roll back which app? Add -e app=NAME")
-        elsewhere = not any(app["name"] == only for app in apps) and is_elsewhere(only, task_vars or {})
+        version = args.get("version") or ""
+        states = states_of(only, task_vars or {})
+        elsewhere = bool(states) and not any(app["name"] == only for app in apps)
+        if only in absent and PRESENT not in states and (want != "deploy" or version):
+            asked = f"version {version}" if version else f"a {want}"
+            raise AnsibleActionFail(f"{asked} of app {only}, which is absent by the inventory; give it state: present")
         # An app of other hosts of this run is no mistake, and nothing to do here.
-        chosen = [] if elsewhere else choose(apps, only, args.get("version") or "")
+        chosen = [] if elsewhere or only in absent else choose(apps, only, version)
+        leaving = [name for name in absent if only in ("", name)] if want == "deploy" else []
         if want == "deploy":
             self.keep_key_off_the_host([app["name"] for app in chosen if app["source"]["key"]])
             recipe = Path(self._find_needle("templates", args["recipe"])).read_bytes()
@@ -62,7 +74,9 @@ class ActionModule(AppAction):
         sent = {
             "requests": requests,
             "access": json.dumps(accesses(chosen if want == "deploy" else [])),
-            "known": [app["name"] for app in apps],
+            "known": [*(app["name"] for app in apps), *absent],
+            "absent": leaving,
+            "purge": args.get("purge", False),
             "packages": sorted(set(packages)),
             "uv_home": args["uv_home"],
             "uv_requirements": args["uv_requirements"],
@@ -106,10 +120,11 @@ def choose(apps: list[dict[str, Any]], only: str, version: str) -> list[dict[str
     return chosen
 
 
-def is_elsewhere(name: str, variables: dict[str, Any]) -> bool:
-    """Tell whether any host of this play lists an app of that name."""
+def states_of(name: str, variables: dict[str, Any]) -> set[str]:
+    """Return the states that the hosts of this play list for an app of that name."""
     hosts = (variables["hostvars"][host] for host in variables.get("ansible_play_hosts_all", []))
-    return any(app.get("name") == name for host in hosts for app in host.get("flask_apps") or [])
+    apps = (app for host in hosts for app in host.get("flask_apps") or [])
+    return {ABSENT if is_absent(app) else PRESENT for app in apps if app.get("name") == name}
 
 
 def describe(app: dict[str, Any], recipe: str) -> dict[str, Any]:

@@ -168,3 +168,8 @@ def file_lines(old: str, new: str) -> list[str]:
 def stranger_line(name: str) -> str:
     """Return what is said of an app on the host that the inventory does not list."""
     return f"{name}: on this host, not in the inventory; left alone"
+
+
+def removal_lines(name: str, removed: Sequence[str], kept: Sequence[str]) -> list[str]:
+    """Return what is said of an app that goes."""
+    return [f"{name}: remove; state: absent", *section("goes", first(removed)), *section("stays", kept)]

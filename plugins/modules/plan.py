@@ -14,8 +14,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import locks
-from ansible_collections.emperor.flask.plugins.module_utils.changes import stranger_line
+from ansible_collections.emperor.flask.plugins.module_utils import locks, removal
+from ansible_collections.emperor.flask.plugins.module_utils.changes import removal_lines, stranger_line
 from ansible_collections.emperor.flask.plugins.module_utils.commands import SYSTEM_PYTHON
 from ansible_collections.emperor.flask.plugins.module_utils.details import Sent, Tools, tell
 from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import known_remedy
@@ -81,6 +81,10 @@ options:
     description: Deploys a release, though somebody has rolled back from it.
     type: bool
     default: false
+  purge:
+    description: Removes the data, the history and the user of an app that shall be absent, too.
+    type: bool
+    default: false
   recipe:
     description: Template of the vassal's file; a change of it makes new releases.
     type: str
@@ -141,6 +145,15 @@ to_do:
   returned: success
   type: list
   elements: dict
+removals:
+  description: What the host has of apps that shall be absent; nothing for those that it has nothing of.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name: {description: Name of the app., type: str}
+    removed: {description: What goes., type: list, elements: str}
+    kept: {description: What stays., type: list, elements: str}
 failures:
   description: Those that cannot be planned, each with C(name), C(served) and C(report).
   returned: success
@@ -221,6 +234,19 @@ def announcement(plan: AppPlan) -> str:
     return f"{plan.name}: {plan.action} release {plan.id} ({'; '.join(plan.reasons)})"
 
 
+def removals(absent: list[str], purge: bool) -> list[dict[str, Any]]:
+    """Return what there is to take away of apps that shall be absent."""
+    found = {name: removal.find(AppLayout(name), purge) for name in absent}
+    here = {name: parts for name, parts in found.items() if parts.lines()}
+    return [{"name": name, "removed": parts.lines(), "kept": parts.kept} for name, parts in here.items()]
+
+
+def removal_announcement(leaving: Mapping[str, Any]) -> str:
+    """Return in one line what is going to be removed, and what stays."""
+    stays = f"; {', '.join(leaving['kept'])} stay, -e purge=true removes them too" if leaving["kept"] else ""
+    return f"{leaving['name']}: remove (state: absent{stays})"
+
+
 def held_note(plan: AppPlan) -> str:
     """Return why an app stays with its release, and how to bring the other one back."""
     return (
@@ -263,7 +289,9 @@ def schedule_errors(request: Mapping[str, Any], refused: Mapping[str, str]) -> s
     return "\n".join(lines)
 
 
-def details(module: AnsibleModule, plans: list[AppPlan], run: Run, strangers: list[str]) -> str:
+def details(
+    module: AnsibleModule, plans: list[AppPlan], run: Run, leaving: list[dict[str, Any]], strangers: list[str]
+) -> str:
     """Return what diff mode shows."""
 
     def lines(plan: AppPlan) -> list[str]:
@@ -276,7 +304,8 @@ def details(module: AnsibleModule, plans: list[AppPlan], run: Run, strangers: li
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = [line for told in pool.map(lines, plans) for line in told]
-    return "".join(f"{line}\n" for line in [*found, *map(stranger_line, strangers)])
+    gone = [line for entry in leaving for line in removal_lines(**entry)]
+    return "".join(f"{line}\n" for line in [*found, *gone, *map(stranger_line, strangers)])
 
 
 def main() -> None:
@@ -288,6 +317,9 @@ def main() -> None:
             # JSON, by name of the app: `key` and `known_hosts` of its source.
             "access": {"type": "str", "default": "{}", "no_log": True},
             "known": {"type": "list", "elements": "str", "required": True},
+            # Names of apps that shall not be there.
+            "absent": {"type": "list", "elements": "str", "default": []},
+            "purge": {"type": "bool", "default": False},
             "packages": {"type": "list", "elements": "str", "default": []},
             "uv_home": {"type": "path", "required": True},
             "uv_requirements": {"type": "str", "required": True},
@@ -347,11 +379,13 @@ def main() -> None:
     found = as_dicts(plans)
     strangers = sorted(set(apps_on_host()) - set(params["known"]))
     holders = {plan.name: holder for plan in plans if (holder := locks.holder_of(plan.name))}
-    shown = details(module, plans, run, strangers) if module._diff else ""
+    leaving = removals(params["absent"], params["purge"])
+    shown = details(module, plans, run, leaving, strangers) if module._diff else ""
     module.exit_json(
-        changed=module.check_mode and any(plan.action not in AT_REST for plan in plans),
+        changed=module.check_mode and bool(leaving or any(plan.action not in AT_REST for plan in plans)),
         apps=found,
         to_do=[entry for entry in found if entry["action"] not in AT_REST],
+        removals=leaving,
         failures=[
             {"name": plan.name, "served": plan.served, "report": report(plan)}
             for plan in plans
@@ -361,7 +395,10 @@ def main() -> None:
         uv_missing=not is_installed(Path(params["uv_home"]), params["uv_requirements"]),
         units=[unit for plan in plans for unit in units_of(plan.name)],
         strangers=strangers,
-        announcements=[announcement(plan) for plan in plans if plan.action not in AT_REST],
+        announcements=[
+            *(announcement(plan) for plan in plans if plan.action not in AT_REST),
+            *map(removal_announcement, leaving),
+        ],
         notes=[*(held_note(plan) for plan in plans if plan.action == "held"), *map(stranger_note, strangers)],
         holders={name: {"run": holder.run, "who": holder.who} for name, holder in holders.items()},
         **({"diff": {"prepared": shown}} if shown else {}),

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import VARIABLE, Problems
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import VARIABLE, Problems, is_absent
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules import (
     access,
     background,
@@ -25,8 +25,8 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.rules import (
 )
 
 # Each has `check`, which names the mistakes of an app, and `finish`, which returns what follows from its keys and
-# from what those before it have finished. Those of `_SHARED` have `check_together`, too, for what the apps of a host
-# must not have twice.
+# from what those before it have finished. Those of `_SHARED`, and `identity`, have `check_together`, too, for what the
+# apps of a host must not have twice.
 _TOPICS = (
     identity,
     domains,
@@ -42,16 +42,19 @@ _TOPICS = (
     health,
     access,
 )
-_SHARED = (identity, domains, listen)
+_SHARED = (domains, listen)
 
 
 def check_apps(apps: Mapping[int, dict[str, Any]], problems: Problems) -> None:
     """Add to `problems` each rule that an app, or two apps together, break; the keys are their indexes."""
+    present = {index: app for index, app in apps.items() if not is_absent(app)}
     for index, app in apps.items():
-        for topic in _TOPICS:
+        # What else is said of an app that shall go may be long out of date.
+        for topic in _TOPICS if index in present else (identity,):
             topic.check(app, f"{VARIABLE}[{index}]", problems)
+    identity.check_together(apps, problems)
     for shared in _SHARED:
-        shared.check_together(apps, problems)
+        shared.check_together(present, problems)
 
 
 def finish_app(app: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 VARIABLE = "flask_apps"
+PRESENT, ABSENT = "present", "absent"
 SPEC_FILE = Path(__file__).parents[2] / "roles/flask_app/meta/argument_specs.yml"
 
 _TYPE_NAMES = {
@@ -58,8 +59,19 @@ def _app_index(problem: str) -> int:
 @lru_cache(maxsize=1)
 def app_spec() -> dict[str, Any]:
     """Return the spec of one app: option name to its type, default, choices and nested options."""
-    spec = yaml.safe_load(SPEC_FILE.read_text(encoding="utf-8"))
-    return spec["argument_specs"]["main"]["options"]["flask_apps"]["options"]
+    spec = yaml.safe_load(SPEC_FILE.read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]["flask_apps"]
+    needed = {key for _, state, keys in spec["required_if"] for key in keys if state == PRESENT}
+    return {key: {**option, "required": True} if key in needed else option for key, option in spec["options"].items()}
+
+
+def _absent_spec() -> dict[str, Any]:
+    """Return the spec of an app that shall not be there: it needs a name and its state."""
+    return {key: {**option, "required": key == "name"} for key, option in app_spec().items()}
+
+
+def is_absent(app: Any) -> bool:
+    """Tell whether a description, complete or not, is of an app that shall not be there."""
+    return isinstance(app, Mapping) and app.get("state") == ABSENT
 
 
 def complete_apps(raw: Any, problems: Problems) -> dict[int, dict[str, Any]]:
@@ -73,7 +85,8 @@ def complete_apps(raw: Any, problems: Problems) -> dict[int, dict[str, Any]]:
     apps = {}
     for index, item in enumerate(raw):
         before = len(problems)
-        app = _complete_dict(item, app_spec(), f"{VARIABLE}[{index}]", problems)
+        spec = _absent_spec() if is_absent(item) else app_spec()
+        app = _complete_dict(item, spec, f"{VARIABLE}[{index}]", problems)
         if len(problems) == before:
             apps[index] = app
     return apps

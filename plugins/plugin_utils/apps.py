@@ -14,6 +14,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import (
     Problems,
     app_spec,
     complete_apps,
+    is_absent,
 )
 from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import SourceTree
 
@@ -28,7 +29,7 @@ class AppsError(Exception):
 
 
 def read_apps(raw: Any, search: list[str] | None = None) -> list[dict[str, Any]]:
-    """Return complete apps, each with its `user` and `root`.
+    """Return the complete apps that shall be there, each with its `user` and `root`.
 
     With `search`, the folders where a relative `source.path` or `archive` may start, sources on the
     controller must exist and are returned as absolute paths. Raises AppsError.
@@ -36,12 +37,18 @@ def read_apps(raw: Any, search: list[str] | None = None) -> list[dict[str, Any]]
     problems = Problems()
     apps = complete_apps(raw, problems)
     check_apps(apps, problems)
+    present = {index: app for index, app in apps.items() if not is_absent(app)}
     if search is not None:
-        for index, app in apps.items():
+        for index, app in present.items():
             _locate_source(app, f"{VARIABLE}[{index}].source", search, problems)
     if problems:
         raise AppsError(problems)
-    return [_with_layout(finish_app(app)) for app in apps.values()]
+    return [_with_layout(finish_app(app)) for app in present.values()]
+
+
+def absent_names(raw: Any) -> list[str]:
+    """Return the names of the apps that shall not be there, of a list that `read_apps` has read."""
+    return [str(app["name"]) for app in raw if is_absent(app)]
 
 
 def with_defaults(description: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,6 +81,8 @@ def _merged(defaults: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, 
 
 def _with_layout(app: dict[str, Any]) -> dict[str, Any]:
     layout = AppLayout(app["name"])
+    # Those that shall not be there have got no further.
+    del app["state"]
     return {**app, "user": layout.user, "builder": layout.builder, "root": str(layout.root)}
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.emperor.flask.tests.support.apps import minimal
 from ansible_collections.emperor.flask.tests.support.rendering import ROLES
 
 NAMES = sorted(path.name for path in ROLES.iterdir() if path.is_dir())
@@ -82,3 +84,19 @@ def test_every_entry_point_has_its_tasks(role: str) -> None:
     for name, spec in entry_points(role).items():
         assert spec["short_description"]
         assert (ROLES / role / "tasks" / f"{name}.yml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("app", "accepted"),
+    [
+        (minimal(), True),
+        ({"name": "old", "state": "absent"}, True),
+        ({"name": "old", "state": "present"}, False),
+        ({"name": "old"}, False),
+    ],
+)
+def test_ansible_asks_of_an_app_what_it_needs(app: dict[str, Any], accepted: bool) -> None:
+    """It reads the spec before the role runs, and knows nothing of our validation."""
+    spec = entry_points("flask_app")["main"]["options"]
+    found = ArgumentSpecValidator(spec).validate({"flask_apps": [app]})
+    assert (found.error_messages == []) is accepted

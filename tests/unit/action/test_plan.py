@@ -20,7 +20,7 @@ from ansible_collections.emperor.flask.plugins.action.plan import (
     accesses,
     choose,
     describe,
-    is_elsewhere,
+    states_of,
 )
 from ansible_collections.emperor.flask.plugins.module_utils.digests import release_id
 from ansible_collections.emperor.flask.plugins.plugin_utils import runs
@@ -136,7 +136,7 @@ def test_a_version_needs_an_app_and_one_from_git() -> None:
 VARIABLES = {
     "ansible_play_hosts_all": ["one", "two", "bare"],
     "hostvars": {
-        "one": {"flask_apps": [minimal()]},
+        "one": {"flask_apps": [minimal(), {"name": "old", "state": "absent"}]},
         "two": {"flask_apps": [minimal(name="blog"), {}]},
         "bare": {},
         "outside": {"flask_apps": [minimal(name="wiki")]},
@@ -145,14 +145,15 @@ VARIABLES = {
 
 
 @pytest.mark.parametrize(
-    ("name", "elsewhere"), [("shop", True), ("blog", True), ("wiki", False), ("blo", False), ("", False)]
+    ("name", "states"),
+    [("shop", {"present"}), ("blog", {"present"}), ("old", {"absent"}), ("wiki", set()), ("blo", set()), ("", set())],
 )
-def test_an_app_of_another_host_of_the_play_is_elsewhere(name: str, elsewhere: bool) -> None:
-    assert is_elsewhere(name, VARIABLES) is elsewhere
+def test_an_app_of_another_host_of_the_play_is_known(name: str, states: set[str]) -> None:
+    assert states_of(name, VARIABLES) == states
 
 
-def test_without_a_play_no_app_is_elsewhere() -> None:
-    assert not is_elsewhere("shop", {})
+def test_without_a_play_no_app_is_known() -> None:
+    assert states_of("shop", {}) == set()
 
 
 def run_of(process: int, node: str = machine()) -> str:
@@ -295,3 +296,48 @@ def test_only_runs_that_are_over_are_abandoned(asked: Asked) -> None:
     found = asked.run(minimal())
     assert found["abandoned"] == {"shop": run_of(process.pid)}
     assert "holders" not in found
+
+
+ABSENT = {"name": "old", "state": "absent"}
+
+
+def test_absent_apps_are_sent_by_name_alone(asked: Asked) -> None:
+    asked.run(minimal(), ABSENT, minimal(name="older", state="absent"), purge=True)
+    assert [request["name"] for request in asked.sent["requests"]] == ["shop"]
+    assert (asked.sent["absent"], asked.sent["purge"]) == (["old", "older"], True)
+    # They are no strangers.
+    assert asked.sent["known"] == ["shop", "old", "older"]
+
+
+@pytest.mark.parametrize(("only", "requested", "absent"), [("old", [], ["old"]), ("shop", ["shop"], [])])
+def test_one_app_is_removed_or_deployed_alone(asked: Asked, only: str, requested: list[str], absent: list[str]) -> None:
+    asked.run(minimal(), ABSENT, minimal(name="blog", state="absent"), only=only)
+    assert [request["name"] for request in asked.sent["requests"]] == requested
+    assert asked.sent["absent"] == absent
+
+
+@pytest.mark.parametrize("want", ["rollback", "restart"])
+def test_nothing_is_removed_but_by_a_deploy(asked: Asked, want: str) -> None:
+    asked.run(minimal(), ABSENT, want=want, only="shop")
+    assert asked.sent["absent"] == []
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [({"want": "rollback"}, "a rollback"), ({"want": "restart"}, "a restart"), ({"version": "v2"}, "version v2")],
+)
+def test_what_only_a_present_app_has_is_refused(asked: Asked, more: dict[str, Any], what: str) -> None:
+    """A version may have been typed for an app that somebody has taken away meanwhile."""
+    with pytest.raises(AnsibleActionFail) as caught:
+        asked.run(minimal(), ABSENT, only="old", **more)
+    assert str(caught.value) == f"{what} of app old, which is absent by the inventory; give it state: present"
+    assert asked.sent == {}
+
+
+def test_an_app_that_is_absent_here_and_present_elsewhere_is_no_mistake(asked: Asked) -> None:
+    variables = {
+        "ansible_play_hosts_all": ["one", "two"],
+        "hostvars": {"one": {"flask_apps": [ABSENT]}, "two": {"flask_apps": [minimal(name="old")]}},
+    }
+    asked.run(ABSENT, only="old", want="rollback", variables=variables)
+    assert (asked.sent["requests"], asked.sent["absent"]) == ([], [])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import locks, uv_program
+from ansible_collections.emperor.flask.plugins.module_utils import locks, removal, uv_program
 from ansible_collections.emperor.flask.plugins.module_utils.releases import mark_rolled_back
 from ansible_collections.emperor.flask.plugins.modules import plan
 from ansible_collections.emperor.flask.tests.support.hosts import ID, LOCK, App, Host, request
@@ -264,3 +264,55 @@ def test_the_units_of_the_asked_apps_are_told(host: Host) -> None:
     for name in ("flask-app-a.mails.service", "flask-app-ab.mails.service"):
         (host.units / name).touch()
     assert plan_of(app("a", revision="r1"))["units"] == ["flask-app-a.mails.service"]
+
+
+@pytest.fixture
+def users(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Users of the host, for the removal."""
+    names: set[str] = set()
+    monkeypatch.setattr(removal, "user_id", lambda name: 4711 if name in names else None)
+    return names
+
+
+def test_what_shall_be_absent_and_is_here_is_to_be_removed(shop: App, users: set[str]) -> None:
+    users.update({"app-shop", "build-shop"})
+    found = plan_of(absent=["shop", "none"], known=["shop", "none"])
+    [leaving] = found["removals"]
+    assert leaving["name"] == "shop"
+    assert str(shop.layout.releases) in leaving["removed"]
+    assert leaving["kept"] == [str(shop.layout.shared), "user app-shop"]
+    assert "user build-shop" in leaving["removed"]
+    assert found["apps"] == found["to_do"] == found["notes"] == found["strangers"] == []
+    [announced] = found["announcements"]
+    assert announced.startswith(f"shop: remove (state: absent; {shop.layout.shared}")
+    assert announced.endswith(" stay, -e purge=true removes them too)")
+    lines = found["diff"]["prepared"].splitlines()
+    assert lines[:2] == ["shop: remove; state: absent", "  goes"]
+    assert f"    {shop.layout.releases}" in lines[2 : lines.index("  stays")]
+    assert f"    {shop.layout.shared}" in lines[lines.index("  stays") :]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_removal_is_a_change_in_check_mode_and_changes_nothing(shop: App, check: bool) -> None:
+    assert plan_of(absent=["shop"], check=check)["changed"] is check
+    assert shop.layout.shared.is_dir()
+
+
+def test_a_purge_leaves_nothing(shop: App, users: set[str]) -> None:
+    found = plan_of(absent=["shop"], purge=True)
+    [leaving] = found["removals"]
+    assert (str(shop.root) in leaving["removed"], leaving["kept"]) == (True, [])
+    assert found["announcements"] == ["shop: remove (state: absent)"]
+
+
+def test_what_is_absent_already_needs_nothing(host: Host, users: set[str]) -> None:
+    found = plan_of(absent=["shop"], check=True)
+    assert (found["removals"], found["announcements"], found["changed"]) == ([], [], False)
+    assert "diff" not in found
+
+
+def test_data_of_an_app_that_is_gone_needs_nothing(host: Host, users: set[str]) -> None:
+    users.add("app-shop")
+    (host.apps / "shop/shared").mkdir(parents=True)
+    assert plan_of(absent=["shop"], check=True)["removals"] == []
+    assert [entry["name"] for entry in plan_of(absent=["shop"], purge=True)["removals"]] == ["shop"]

@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError, read_apps, with_defaults
-from ansible_collections.emperor.flask.tests.support.apps import minimal, mistakes
+from ansible_collections.emperor.flask.plugins.plugin_utils.apps import (
+    AppsError,
+    absent_names,
+    read_apps,
+    with_defaults,
+)
+from ansible_collections.emperor.flask.tests.support.apps import complete, minimal, mistakes
 
 
 def test_all_mistakes_come_out_at_once_in_the_order_of_the_apps(tmp_path: Path) -> None:
@@ -129,6 +134,50 @@ def test_apps_may_share_their_domains_by_paths(apps: list[dict[str, Any]]) -> No
 )
 def test_what_two_apps_of_a_domain_cannot_share_is_named(apps: list[dict[str, Any]], said: str) -> None:
     assert mistakes(*apps) == [said]
+
+
+def absent(**more: Any) -> dict[str, Any]:
+    return {"name": "old", "state": "absent", **more}
+
+
+def test_an_absent_app_needs_its_name_alone_and_is_not_returned() -> None:
+    apps = [minimal(), absent(), absent(name="older", source={"path": "no/such/folder"}, domains=["x.test"])]
+    assert [app["name"] for app in read_apps(apps, search=["/nowhere"])] == ["shop"]
+    assert absent_names(apps) == ["old", "older"]
+
+
+def test_a_present_app_is_what_it_is_without_saying_so() -> None:
+    assert complete(minimal(state="present")) == complete(minimal())
+    assert absent_names([minimal(), minimal(state="present")]) == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"domains": ["shop.localhost"]},
+        {"listen": {"http": "127.0.0.1:9090"}},
+        {"media": [{"url": "/m", "path": "../x"}], "secrets": {"KEY": ""}, "wsgi": "nonsense"},
+    ],
+    ids=["domain", "port", "outdated"],
+)
+def test_what_an_absent_app_had_is_free_for_others(given: dict[str, Any]) -> None:
+    assert mistakes(minimal(listen={"http": "127.0.0.1:9090"}), absent(**given)) == []
+
+
+@pytest.mark.parametrize(
+    ("app", "said"),
+    [
+        ({"state": "absent"}, "flask_apps[1].name: is missing; it must be a text"),
+        (absent(name="web*"), "flask_apps[1].name: app 'web*': use a-z, 0-9 and '-', at most 23 characters"),
+        (absent(name="shop"), "flask_apps[1].name: the name 'shop' is used twice; every app needs a name of its own"),
+        (absent(domans=[]), "flask_apps[1].domans: is not a key of an app; did you mean 'domains'?"),
+        (absent(domains=7), "flask_apps[1].domains: must be a list, not 7"),
+        (minimal(name="old", state="gone"), "flask_apps[1].state: 'gone' is not one of present, absent"),
+        ({"name": "old", "state": "present", "wsgi": "a:b"}, "flask_apps[1].source: is missing; it must be a mapping"),
+    ],
+)
+def test_mistakes_of_an_absent_app_are_named(app: dict[str, Any], said: str) -> None:
+    assert mistakes(minimal(), app) == [said]
 
 
 def test_no_apps_are_no_mistake() -> None:
