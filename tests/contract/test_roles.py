@@ -91,8 +91,9 @@ def test_every_entry_point_has_its_tasks(role: str) -> None:
     [
         (minimal(), True),
         ({"name": "old", "state": "absent"}, True),
-        ({"name": "old", "state": "present"}, False),
         ({"name": "old"}, False),
+        ({"name": "old", "wsgi": "a:b"}, False),
+        ({"name": "old", "source": {"path": "a"}}, False),
     ],
 )
 def test_ansible_asks_of_an_app_what_it_needs(app: dict[str, Any], accepted: bool) -> None:
