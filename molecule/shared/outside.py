@@ -16,12 +16,11 @@ from visitor import Answer
 
 T = TypeVar("T")
 
-# Prints all that says which release of an app runs, and what a deploy must not leave behind.
+# Prints all that says which release of each app runs, and what a deploy must not leave behind.
 _LOOK = r"""
 import contextlib, json, os, subprocess, sys
 from pathlib import Path
-app, root = sys.argv[1], Path("/srv/apps", sys.argv[1])
-def mine(folder):
+def mine(app, folder):
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     return [name for name in names if name.split(".")[0] == app]
 def present(names, look):
@@ -31,17 +30,19 @@ def present(names, look):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             found[name] = look(name)
     return found
-sockets = "/run/flask-emperor/sockets"
-pids = subprocess.run(["pgrep", "--euid", f"app-{app}"], capture_output=True, text=True).stdout.split()
-history = root / "history.jsonl"
-print(json.dumps({
-    "current": os.path.basename(os.readlink(root / "current")) if (root / "current").is_symlink() else None,
-    "vassals": mine("/etc/flask-emperor/vassals"),
-    "sockets": present(mine(sockets), lambda name: os.lstat(f"{sockets}/{name}").st_ino),
-    "leftovers": sorted(map(str, [*root.rglob("*.tmp"), *Path("/etc/flask-emperor/vassals").glob(f".{app}.*")])),
-    "processes": present(pids, lambda pid: Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[19]),
-    "history": [json.loads(line) for line in history.read_text().splitlines()] if history.exists() else [],
-}))
+def look(app):
+    root, sockets = Path("/srv/apps", app), "/run/flask-emperor/sockets"
+    pids = subprocess.run(["pgrep", "--euid", f"app-{app}"], capture_output=True, text=True).stdout.split()
+    history = root / "history.jsonl"
+    return {
+        "current": os.path.basename(os.readlink(root / "current")) if (root / "current").is_symlink() else None,
+        "vassals": mine(app, "/etc/flask-emperor/vassals"),
+        "sockets": present(mine(app, sockets), lambda name: os.lstat(f"{sockets}/{name}").st_ino),
+        "leftovers": sorted(map(str, [*root.rglob("*.tmp"), *Path("/etc/flask-emperor/vassals").glob(f".{app}.*")])),
+        "processes": present(pids, lambda pid: Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[19]),
+        "history": [json.loads(line) for line in history.read_text().splitlines()] if history.exists() else [],
+    }
+print(json.dumps({app: look(app) for app in sys.argv[1:]}))
 """
 
 
@@ -70,7 +71,12 @@ class Outside:
         return _podman("exec", self.name, *command)
 
     def condition(self, app: str) -> Condition:
-        return Condition(**json.loads(self.run("python3", "-c", _LOOK, app)))
+        return self.conditions(app)[app]
+
+    def conditions(self, *apps: str) -> dict[str, Condition]:
+        """Look at several apps at once."""
+        found = json.loads(self.run("python3", "-c", _LOOK, *apps))
+        return {app: Condition(**condition) for app, condition in found.items()}
 
     def get(self, app: str, path: str = "/") -> Answer:
         """Ask an app."""

@@ -37,6 +37,11 @@ class Owner:
         self.apps[app] = {key: value for key, value in merged.items() if value is not None}
         self._save()
 
+    def end(self, app: str) -> None:
+        """Say that an app shall be absent, and nothing else of it."""
+        self.apps[app] = {"name": app, "state": "absent"}
+        self._save()
+
     def forget(self, app: str) -> None:
         """Take an app out of the inventory."""
         del self.apps[app]

@@ -73,9 +73,9 @@ class Run:
 class Playbook:
     """A run that may still be going on."""
 
-    def __init__(self, inventory: Path, name: str, limit: str, **variables: str) -> None:
+    def __init__(self, inventory: Path, name: str, limit: str, *options: str, **variables: str) -> None:
         self.command = [
-            *("ansible-playbook", "--inventory", str(inventory), "--limit", limit),
+            *("ansible-playbook", "--inventory", str(inventory), "--limit", limit, *options),
             *(part for key, value in variables.items() for part in ("--extra-vars", f"{key}={value}")),
             f"playbooks/{name}.yml" if name != "site" else "site.yml",
         ]
@@ -127,9 +127,9 @@ class Playbook:
         )
 
 
-def play(inventory: Path, name: str, limit: str, **variables: str) -> Run:
+def play(inventory: Path, name: str, limit: str, *options: str, **variables: str) -> Run:
     """Run a playbook to its end."""
-    return Playbook(inventory, name, limit, **variables).wait()
+    return Playbook(inventory, name, limit, *options, **variables).wait()
 
 
 def _events(output: str) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from outside import on_each
+from owner import Owner
 from playbooks import play
 
 DATA = "the data of the victim"
@@ -62,7 +63,8 @@ def test_a_deploy_touches_nothing_that_links_lead_to(scenes: dict[str, Any], inv
         }.items():
             assert "got" in scene.attack("link", path, target), path
         before = everything(scene)
-        play(inventory, "deploy", host, app="attacker", isolation_round=secrets.token_hex(4)).good()
+        Owner(host).describe("attacker", environment={"ROUND": secrets.token_hex(4)})
+        play(inventory, "deploy", host, app="attacker").good()
         assert scene.facts()["attacker_release"] != facts["attacker_release"]
         assert everything(scene) ^ before == set()
         assert scene.host.get("victim").status == 200
