@@ -63,17 +63,13 @@ _MOST_LINES, _LONGEST = 60, 400
 _VAGUE = re.compile(r"answered (5\d\d|by release unknown)")
 
 
-def remedy(cause: str, log: str, view: Mapping[str, Any] | None = None) -> str:
-    """Return one sentence that says what to do."""
+def remedy(cause: str, log: str, otherwise: str = "") -> str:
+    """Return one sentence that says what to do; `otherwise` is what whoever runs the app would do."""
     if advice := known_remedy(cause, log):
         return advice
     if "Traceback (most recent call last)" in log:
         return "the traceback says where the app fails; mend that"
-    if view and view.get("pid") and not view.get("ready"):
-        return "the app is still being loaded; give it more time with health.timeout, or make its import shorter"
-    if view is not None and not view:
-        return "the emperor has given it up; look at: journalctl -u flask-emperor"
-    return "the lines above are all there is; look at the app's own log"
+    return otherwise or "the lines above are all there is; look at the app's own log"
 
 
 def known_remedy(cause: str, log: str = "") -> str:
@@ -123,28 +119,6 @@ def traceback_of(log: str) -> str:
         (number for number, line in enumerate(found[1:], 1) if line and not line.startswith(" ")), len(found) - 1
     )
     return "\n".join(found[: end + 1])
-
-
-def view_of(stats: Mapping[str, Any], vassal: str) -> dict[str, Any]:
-    """Return how the emperor sees a vassal: empty if it knows none of that name."""
-    name = f"{vassal}.ini"
-    found: Mapping[str, Any] = next((entry for entry in stats.get("vassals", []) if entry.get("id") == name), {})
-    view = {key: found[key] for key in ("pid", "ready", "accepting", "respawns") if key in found}
-    curses = [entry for entry in stats.get("blacklist", []) if entry.get("id") == name]
-    if curses:
-        view["blacklisted"] = True
-    return view
-
-
-def describe_view(view: Mapping[str, Any]) -> str:
-    """Return the emperor's view as one line."""
-    if not view:
-        return "the emperor does not know the vassal"
-    if view.get("blacklisted"):
-        return "the emperor has blacklisted the vassal: it died young"
-    running = f"pid {view['pid']}" if view.get("pid", 0) > 0 else "no process"
-    loaded = "app loaded" if view.get("ready") else "app not loaded yet"
-    return f"the emperor sees: {running}, {loaded}, {view.get('respawns', 0)} restarts"
 
 
 def of_os_error(error: OSError) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, history, warm
+from ansible_collections.emperor.flask.plugins.module_utils import history, runners, vassals, warm
 from ansible_collections.emperor.flask.plugins.module_utils.digests import release_id
 from ansible_collections.emperor.flask.plugins.module_utils.files import differs, user_id
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout, traces_of
@@ -98,7 +98,7 @@ def _plan_deploy(request: Mapping[str, Any]) -> AppPlan:
         revision=revision or UNKNOWN,
         built=built,
         served=served,
-        serving=emperor.serving_vassal(layout.release(served)) if served else None,
+        serving=vassals.serving_vassal(layout.release(served)) if served else None,
         vassal=_vassal(layout, wanted, built),
         description=dict(description),
         served_description=_description(manifest),
@@ -135,7 +135,7 @@ def _plan_return(request: Mapping[str, Any]) -> AppPlan:
         revision=str(manifest.get("revision", UNKNOWN)),
         built=True,
         served=served,
-        serving=emperor.serving_vassal(layout.release(served)),
+        serving=vassals.serving_vassal(layout.release(served)),
         vassal=_vassal(layout, target, built=want != "restart"),
         description=_description(manifest) or {},
         served_description=served_description,
@@ -146,7 +146,7 @@ def _plan_return(request: Mapping[str, Any]) -> AppPlan:
 
 def is_unsettled(layout: AppLayout, served: str) -> bool:
     """Tell whether a run has moved the traffic to a release and did not get to its own end."""
-    left = leftovers(layout, emperor.serving_vassal(layout.release(served)))
+    left = leftovers(layout, vassals.serving_vassal(layout.release(served)))
     return bool(left) or history.last_live(layout) != served
 
 
@@ -195,11 +195,11 @@ def _failed(request: Mapping[str, Any], error: str) -> AppPlan:
 
 def _vassal(layout: AppLayout, release: str, built: bool) -> str:
     """Return the vassal of a release that runs, or the name to start it as."""
-    last = emperor.last_vassal(layout.release(release)) or emperor.latest_trace(layout.name, release)
+    last = vassals.last_vassal(layout.release(release)) or vassals.latest_trace(layout.name, release)
     # A release that has to be built again is started again, as a vassal of another name.
-    if built and last is not None and emperor.is_started(last):
+    if built and last is not None and runners.of_vassal(last).is_started(last):
         return last
-    return emperor.next_vassal(layout.name, release, last)
+    return vassals.next_vassal(layout.name, release, last)
 
 
 def _rolled_back(layout: AppLayout, release: str) -> str:
@@ -250,15 +250,11 @@ def _drift(layout: AppLayout, description: Mapping[str, Any], wanted: str, built
     if not built:
         found.append(f"release {wanted} was changed by hand, or its virtualenv is gone")
     found += [f"{link} leads to {link.readlink()}" for link in misled(layout, wanted)]
-    vassal = emperor.serving_vassal(release)
+    vassal = vassals.serving_vassal(release)
     if vassal is None:
         found.append("the release has no vassal")
-    elif not emperor.is_started(vassal):
-        found.append(f"vassal {vassal} has no link or no socket")
-    else:
-        link = emperor.link_of(vassal)
-        if str(link.readlink()) != str(release / "vassal.ini") or link.lstat().st_uid != user_id(layout.user):
-            found.append(f"vassal {vassal} was changed by hand")
+    elif flaw := runners.of_release(release).flaw(vassal, release, layout.user):
+        found.append(flaw)
     found += [f"vassal {name} is left over" for name in leftovers(layout, vassal)]
     if history.last_live(layout) != wanted:
         found.append(f"the history lacks the switch to release {wanted}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor
+from ansible_collections.emperor.flask.plugins.module_utils import vassals
 from ansible_collections.emperor.flask.plugins.module_utils.commands import SYSTEM_PYTHON
 from ansible_collections.emperor.flask.plugins.module_utils.digests import digest
 from ansible_collections.emperor.flask.plugins.module_utils.files import (
@@ -113,11 +113,11 @@ def misled(layout: AppLayout, release_id: str) -> list[Path]:
 
     Their last part alone, which says what is served, can be right in another folder, too.
     """
-    serving = layout.release(release_id) / emperor.SERVING
-    vassal = emperor.serving_vassal(serving.parent)
+    serving = layout.release(release_id) / vassals.SERVING
+    vassal = vassals.serving_vassal(serving.parent)
     ways = {layout.current: f"releases/{release_id}"}
     if vassal is not None:
-        ways[serving] = str(emperor.socket_of(vassal))
+        ways[serving] = str(vassals.socket_of(vassal))
     return [link for link, target in ways.items() if link.is_symlink() and str(link.readlink()) != target]
 
 
@@ -157,7 +157,7 @@ def assemble(layout: AppLayout, parts: ReleaseParts, preflight: Callable[[Path],
     if preflight is not None:
         preflight(stage)
     release = layout.release(parts.release_id)
-    for name in (emperor.STARTED, emperor.SERVING, PREVIOUS):
+    for name in (vassals.STARTED, vassals.SERVING, PREVIOUS):
         # One that was changed by hand is replaced; its vassal goes on until the new one is checked.
         if (release / name).is_symlink():
             point_link(stage / name, str((release / name).readlink()))
@@ -228,10 +228,10 @@ def activate(layout: AppLayout, release_id: str) -> bool:
     if not is_built(layout, release_id):
         raise ReleaseError(f"release {release_id} is not complete")
     release = layout.release(release_id)
-    vassal = emperor.last_vassal(release)
+    vassal = vassals.last_vassal(release)
     if vassal is None:
         raise ReleaseError(f"release {release_id} was never started")
-    changed = point_link(release / emperor.SERVING, str(emperor.socket_of(vassal)))
+    changed = point_link(release / vassals.SERVING, str(vassals.socket_of(vassal)))
     served = served_release(layout)
     if served not in (None, release_id):
         point_link(release / PREVIOUS, f"../{served}")

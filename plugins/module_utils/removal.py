@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, layout, warm
+from ansible_collections.emperor.flask.plugins.module_utils import layout, runners, warm
 from ansible_collections.emperor.flask.plugins.module_utils.files import remove_tree, user_id
 from ansible_collections.emperor.flask.plugins.module_utils.layout import APP_NAME, AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.retirement import end, prune
+from ansible_collections.emperor.flask.plugins.module_utils.vassals import RunError
 from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import MARKER_SUFFIX
 
 # Seconds that a process gets to end by itself once nobody asks it anything.
@@ -96,7 +97,7 @@ def _is_site(app: AppLayout) -> bool:
 
 
 def stop(vassals: list[str], drain_timeout: int) -> None:
-    """Let requests in flight end, then the vassals, by force if need be. Raises EmperorError."""
+    """Let requests in flight end, then the vassals, by force if need be. Raises RunError."""
     for name in vassals:
         warm.forget(name)
     end(vassals, drain_timeout)
@@ -105,10 +106,11 @@ def stop(vassals: list[str], drain_timeout: int) -> None:
 
 
 def _wait_for_the_end(vassal: str) -> None:
+    runner = runners.of_vassal(vassal)
     try:
-        emperor.stop(vassal, _END_TIMEOUT)
-    except emperor.EmperorError:
-        emperor.stop(vassal, _END_TIMEOUT, at_once=True)
+        runner.stop(vassal, _END_TIMEOUT)
+    except RunError:
+        runner.stop(vassal, _END_TIMEOUT, at_once=True)
 
 
 def end_processes(user: str) -> None:

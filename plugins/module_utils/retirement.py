@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, history
+from ansible_collections.emperor.flask.plugins.module_utils import history, runners
 from ansible_collections.emperor.flask.plugins.module_utils.files import remove_tree
 from ansible_collections.emperor.flask.plugins.module_utils.layout import (
     VASSAL_NAME,
@@ -20,16 +20,15 @@ from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import M
 
 
 def end(vassals: Iterable[str], drain_timeout: int) -> None:
-    """Let vassals finish the requests in flight, and take them from the emperor, one after the other.
+    """Let vassals finish the requests in flight, and dismiss them, one after the other.
 
-    Nothing is in flight by then, or it has had its time; the emperor still lets it end gracefully, so a request that
-    came in just now ends too, and nobody need wait for that. Raises EmperorError.
+    Nothing is in flight by then, or it has had its time; what runs them still lets it end gracefully, so a request that
+    came in just now ends too, and nobody need wait for that. Raises RunError.
     """
     for name in vassals:
-        # After a restart they are those of the new vassal, which has all the traffic and is never idle.
-        for stats in emperor.stats_of(name):
-            emperor.wait_idle(stats, drain_timeout)
-        emperor.dismiss(name)
+        runner = runners.of_vassal(name)
+        runner.drain(name, drain_timeout)
+        runner.dismiss(name)
 
 
 def unfinished(layout: AppLayout) -> list[Path]:

@@ -12,11 +12,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, history, units, uwsgi_client, warm
+from ansible_collections.emperor.flask.plugins.module_utils import history, units, uwsgi_client, vassals, warm
 from ansible_collections.emperor.flask.plugins.module_utils.health import Expectation, host_of
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.plan import drift_of_served, manifest_of, previous_good
 from ansible_collections.emperor.flask.plugins.module_utils.releases import ROLLED_BACK, served_release
+from ansible_collections.emperor.flask.plugins.module_utils.vassals import View
 
 _STATUS = re.compile(r"answered (\d{3})\b")
 
@@ -117,7 +118,7 @@ def ask(layout: AppLayout, release: str, description: Mapping[str, Any], timeout
     """Send one request, as the check of a release does; return what is wrong with the answer."""
     health = description["health"]
     wanted = Expectation(release, health.get("status") or (), health.get("text") or "")
-    socket_path = str(layout.release(release) / emperor.SERVING)
+    socket_path = str(layout.release(release) / vassals.SERVING)
     host, mount = host_of(description["domains"]), description.get("mount", "")
     try:
         answer = uwsgi_client.get(health["path"], host, socket_path, "http", timeout, mount)
@@ -181,12 +182,12 @@ def _scheduled(timer: units.Unit, service: units.Unit) -> dict[str, Any]:
 
 def look_at(
     name: str,
-    stats: Mapping[str, Any] | None,
+    views: Mapping[str, View],
     found: Mapping[int, Process],
     timeout: float,
     running: Mapping[str, units.Unit],
 ) -> dict[str, Any]:
-    """Return the status of one app; `stats` are the emperor's, or None if there is no emperor.
+    """Return the status of one app; `views` are how the vassals of the host are seen.
 
     `found` are the processes of the host, `running` is what systemd knows of units.
     """
@@ -208,10 +209,10 @@ def look_at(
     description = manifest.get("description") or {}
     entries = history.read(layout)
     since = activated(entries, served)
-    vassal = emperor.serving_vassal(layout.release(served))
-    entry = next((item for item in (stats or {}).get("vassals", []) if item["id"] == f"{vassal}.ini"), None)
-    pid = int(entry["pid"]) if entry else 0
-    asleep = bool(description.get("idle")) and entry is not None and not (pid > 0 and runs(pid))
+    vassal = vassals.serving_vassal(layout.release(served))
+    view = views.get(vassal or "")
+    pid = view.pid if view else 0
+    asleep = bool(description.get("idle")) and view is not None and not (pid > 0 and runs(pid))
     at_work = None if asleep or pid <= 0 else work(_stats(layout, served))
     cause = ""
     if not asleep:
@@ -227,7 +228,7 @@ def look_at(
         "busy": at_work.busy if at_work else None,
         "requests": at_work.requests if at_work else None,
         "rss": memory(found, pid) if pid > 0 else None,
-        "restarts": int(entry["respawns"]) if entry else None,
+        "restarts": view.restarts if view else None,
         "health": "asleep" if asleep else in_short(cause),
         "health_cause": cause,
         "mount": description.get("mount", ""),
@@ -242,7 +243,7 @@ def look_at(
 
 def _stats(layout: AppLayout, release: str) -> Any:
     try:
-        return emperor.read_stats(layout.stats(release), timeout=2.0)
+        return vassals.read_stats(layout.stats(release), timeout=2.0)
     except (OSError, ValueError):
         return None
 

@@ -12,9 +12,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import diagnosis, locks
-from ansible_collections.emperor.flask.plugins.module_utils.emperor import EmperorError
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.releases import ReleaseError, read_manifest
+from ansible_collections.emperor.flask.plugins.module_utils.vassals import RunError
 
 # See the documentation fragment of the same name.
 ARGUMENTS: dict[str, Any] = {
@@ -76,7 +76,7 @@ def step(module: AnsibleModule, wait: float = 0.0, abandoned: str = "", begins: 
         fail(error, "", locked=True)
     except locks.LostError as error:
         fail(error, "see what that run has done")
-    except (EmperorError, ReleaseError, LookupError) as error:
+    except (RunError, ReleaseError, LookupError) as error:
         fail(error, diagnosis.remedy(str(error), ""))
     except OSError as error:
         fail(error, diagnosis.of_os_error(error))

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, layout
+from ansible_collections.emperor.flask.plugins.module_utils import layout, vassals
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 
 # When a timer went off last, which outlives boots; one that comes back shall not make up for what it never missed.
@@ -133,7 +133,7 @@ def kinds(names: Iterable[str]) -> tuple[list[str], list[str]]:
 
 def switched(app: AppLayout) -> float:
     """Return when traffic moved last: to another release, or to another vassal of the same."""
-    return _changed(app.current, app.current / emperor.SERVING)
+    return _changed(app.current, app.current / vassals.SERVING)
 
 
 def is_outdated(unit: Unit, app: AppLayout) -> bool:

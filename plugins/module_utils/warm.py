@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Keeps a previous release's vassal running for a while, so that rolling back is one rename.
 
-A timer of systemd ends it by taking away its link and sockets; nothing of ours need run for that.
+A timer of systemd ends it; nothing of ours need run for that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, layout
+from ansible_collections.emperor.flask.plugins.module_utils import layout, runners
 from ansible_collections.emperor.flask.plugins.module_utils.files import make_directory, write_file
 
 # One file for each vassal that is kept: when it ends, in seconds since 1970. Gone after a boot, as the vassals are.
@@ -36,10 +36,9 @@ def keep(vassal: str, window: int) -> None:
     forget(vassal)
     make_directory(MARKS)
     write_file(MARKS / vassal, str(int(time.time() + window)).encode("ascii"), "root", "root", 0o644)
-    leftovers = [emperor.link_of(vassal), emperor.socket_of(vassal), *emperor.sockets_of(vassal), MARKS / vassal]
     timer = [f"--unit={_unit(vassal)}", f"--on-active={window}s", "--timer-property=AccuracySec=1s"]
     done = subprocess.run(
-        ["systemd-run", "--quiet", "--collect", *timer, "rm", "-f", "--", *map(str, leftovers)],
+        ["systemd-run", "--quiet", "--collect", *timer, *runners.of_vassal(vassal).ending(vassal, MARKS / vassal)],
         capture_output=True,
         text=True,
         check=False,

@@ -8,7 +8,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, history
+from ansible_collections.emperor.flask.plugins.module_utils import history, runners, vassals
 from ansible_collections.emperor.flask.plugins.module_utils.releases import (
     ROLLED_BACK,
     activate,
@@ -83,13 +83,13 @@ def main() -> None:
     with step(module) as layout:
         wanted, previous = params["release"], served_release(layout)
         release = layout.release(wanted)
-        last = emperor.last_vassal(release)
+        last = vassals.last_vassal(release)
         # A run may have been stopped between the switch and its entry.
         unrecorded = history.last_live(layout) != wanted
-        elsewhere = emperor.serving_vassal(release) != last or misled(layout, wanted)
+        elsewhere = vassals.serving_vassal(release) != last or misled(layout, wanted)
         changed = bool(unrecorded or previous != wanted or elsewhere)
         if changed and not module.check_mode:
-            if last is not None and not emperor.is_started(last):
+            if last is not None and not runners.of_vassal(last).is_started(last):
                 raise StepError(f"vassal {last} is gone since it was checked", "run again")
             # Going back to a release that was rolled back from undoes that; nothing is wrong with the other one.
             undone = (release / ROLLED_BACK).exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, history, locks, warm
+from ansible_collections.emperor.flask.plugins.module_utils import history, locks, runners, vassals, warm
 from ansible_collections.emperor.flask.plugins.module_utils.files import remove_tree
 from ansible_collections.emperor.flask.plugins.module_utils.layout import traces_of
 from ansible_collections.emperor.flask.plugins.module_utils.plan import leftovers
@@ -97,10 +97,11 @@ def main() -> None:
     # What clears up goes by what it finds.
     with step(module, begins=failed) as layout:
         served = served_release(layout)
-        serving = emperor.serving_vassal(layout.release(served)) if served else None
+        serving = vassals.serving_vassal(layout.release(served)) if served else None
         before = previous_release(layout, served) if served and not failed else None
-        spare = emperor.serving_vassal(layout.release(before)) if before else None
-        keeps = bool(params["rollback_window"] and spare and spare != serving and emperor.is_started(spare))
+        spare = vassals.serving_vassal(layout.release(before)) if before else None
+        warms = bool(params["rollback_window"] and spare and spare != serving)
+        keeps = warms and spare is not None and runners.of_vassal(spare).is_started(spare)
         if failed:
             leaving = leftovers(layout, serving)
         else:

@@ -10,10 +10,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import diagnosis, emperor, uwsgi_client, warm
+from ansible_collections.emperor.flask.plugins.module_utils import diagnosis, runners, uwsgi_client, vassals, warm
 from ansible_collections.emperor.flask.plugins.module_utils.files import user_id
 from ansible_collections.emperor.flask.plugins.module_utils.health import Expectation, Verdict, check, host_of
 from ansible_collections.emperor.flask.plugins.module_utils.layout import VASSAL_NAME, AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.runners import Runner
 from ansible_collections.emperor.flask.plugins.module_utils.steps import (
     RELEASE_ARGUMENTS,
     StepError,
@@ -129,7 +130,7 @@ def message(value: Any) -> str:
 def ask_until_clear(layout: AppLayout, module: AnsibleModule) -> Verdict:
     """Check over the socket of what was started last."""
     params = module.params
-    socket_path = str(layout.release(params["release"]) / emperor.STARTED)
+    socket_path = str(layout.release(params["release"]) / vassals.STARTED)
     wanted = Expectation(params["release"], params["status"], params["text"] or "")
 
     def ask(patience: float) -> uwsgi_client.Answer:
@@ -139,24 +140,20 @@ def ask_until_clear(layout: AppLayout, module: AnsibleModule) -> Verdict:
     return check(ask, wanted, params["timeout"])
 
 
-def failure(module: AnsibleModule, layout: AppLayout, verdict: Verdict, since: float) -> StepError:
+def failure(module: AnsibleModule, layout: AppLayout, runner: Runner, verdict: Verdict, since: float) -> StepError:
     """Return all that is known about a release that did not pass."""
     params = module.params
     hide_secrets(module, layout.release(params["release"]))
-    try:
-        stats = emperor.scan()
-        view = diagnosis.view_of(stats, params["vassal"])
-        seen = diagnosis.describe_view(view)
-    except emperor.EmperorError as error:
-        stats, view, seen = {}, {}, str(error)
-    masters = [entry["pid"] for entry in stats.get("vassals", []) if entry["id"] != f"{params['vassal']}.ini"]
+    views, unseen = runners.views()
     # The release that serves writes as the same user.
-    others = {process for master in masters for process in emperor.processes_of(master)}
+    masters = [view.pid for name, view in views.items() if name != params["vassal"]]
+    others = {process for master in masters for process in vassals.processes_of(master)}
+    view = views.get(params["vassal"]) or runner.unknown(params["vassal"])
     log = last_words(module, user_id(layout.user), since, others)
     asked = f"GET {params['mount']}{params['path']} for {host_of(params['domains'])}"
     cause = f"{asked}: {verdict.cause}, for {verdict.seconds:.0f} s"
     shown = diagnosis.traceback_of(log) or "\n".join(log.splitlines()[-25:])
-    return StepError(cause, diagnosis.remedy(verdict.cause, log, view), shown, seen)
+    return StepError(cause, diagnosis.remedy(verdict.cause, log, view.advice), shown, unseen or view.words)
 
 
 def main() -> None:
@@ -182,18 +179,19 @@ def main() -> None:
     if match is None or (match["app"], match["release"]) != (params["name"], params["release"]):
         module.fail_json(msg=f"'{name}' is no vassal of release {params['release']} of app {params['name']}")
     with step(module) as layout:
+        runner = runners.of_release(layout.release(params["release"]))
         if module.check_mode:
-            module.exit_json(changed=not emperor.is_started(name), answers=0, seconds=0.0)
+            module.exit_json(changed=not runner.is_started(name), answers=0, seconds=0.0)
         since = time.time()
         # One that was kept for a rollback is not ended any more while it is checked.
         warm.forget(name)
-        changed = emperor.start(name, layout.release(params["release"]), layout.user, _BIND_TIMEOUT)
+        changed = runner.start(name, layout.release(params["release"]), layout.user, _BIND_TIMEOUT)
         verdict = ask_until_clear(layout, module)
         if verdict.cause:
-            error = failure(module, layout, verdict, since)
+            error = failure(module, layout, runner, verdict, since)
             if name != params["serving"]:
                 # Nobody but this check has asked it anything.
-                emperor.stop(name, _END_TIMEOUT, at_once=True)
+                runner.stop(name, _END_TIMEOUT, at_once=True)
             raise error
     module.exit_json(changed=changed, answers=verdict.answers, seconds=round(verdict.seconds, 3))
 

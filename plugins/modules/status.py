@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, units
+from ansible_collections.emperor.flask.plugins.module_utils import runners, units
 from ansible_collections.emperor.flask.plugins.module_utils.layout import APP_NAME, apps_on_host, units_of
 from ansible_collections.emperor.flask.plugins.module_utils.status import look_at, processes
 
@@ -121,14 +121,11 @@ def main() -> None:
     params = module.params
     known = sorted({*params["listed"], *(name for name in apps_on_host() if APP_NAME.fullmatch(name))})
     chosen = [name for name in known if params["only"] in ("", name)]
-    try:
-        stats, down = emperor.scan(), ""
-    except emperor.EmperorError as error:
-        stats, down = None, str(error)
+    views, down = runners.views()
     found = processes()
     running = units.show(unit for name in chosen for unit in units_of(name))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        apps = list(pool.map(lambda name: look_at(name, stats, found, params["timeout"], running), chosen))
+        apps = list(pool.map(lambda name: look_at(name, views, found, params["timeout"], running), chosen))
     module.exit_json(
         changed=False,
         apps=[{**app, "listed": app["name"] in params["listed"]} for app in apps],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.action.plan import describe
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, history, releases
+from ansible_collections.emperor.flask.plugins.module_utils import emperor, history, releases, vassals
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import marker
 from ansible_collections.emperor.flask.tests.support.apps import complete, minimal
@@ -53,7 +53,7 @@ def request(name: str = "shop", revision: str | None = "rev", **changes: Any) ->
 def bind(vassal: str) -> None:
     """Leave the socket that the emperor binds."""
     with socket.socket(socket.AF_UNIX) as bound:
-        bound.bind(str(emperor.socket_of(vassal)))
+        bound.bind(str(vassals.socket_of(vassal)))
 
 
 class App:
@@ -101,9 +101,9 @@ class App:
     def mark_started(self, release: str = ID, vassal: str = "") -> str:
         """Leave the link that a start leaves, and no vassal."""
         name = vassal or f"{self.layout.name}.{release}"
-        link = self.layout.release(release) / emperor.STARTED
+        link = self.layout.release(release) / vassals.STARTED
         link.unlink(missing_ok=True)
-        link.symlink_to(emperor.socket_of(name))
+        link.symlink_to(vassals.socket_of(name))
         return name
 
     def start(self, release: str = ID, vassal: str = "") -> str:
@@ -128,4 +128,4 @@ class App:
     def end(self, vassal: str) -> None:
         """Take a vassal away, with its socket."""
         emperor.link_of(vassal).unlink()
-        emperor.socket_of(vassal).unlink()
+        vassals.socket_of(vassal).unlink()

@@ -13,11 +13,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ansible_collections.emperor.flask.plugins.module_utils import emperor as tested
+from ansible_collections.emperor.flask.plugins.module_utils import vassals
+from ansible_collections.emperor.flask.plugins.module_utils.vassals import View
 from ansible_collections.emperor.flask.tests.support.hosts import Host
 from ansible_collections.emperor.flask.tests.support.servers import FakeEmperor, serve
 
@@ -34,39 +35,25 @@ def release(host: Host) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    ("last", "following"),
-    [
-        (None, VASSAL),
-        (VASSAL, f"{VASSAL}-2"),
-        (f"{VASSAL}-2", f"{VASSAL}-3"),
-        (f"{VASSAL}-9", f"{VASSAL}-10"),
-        ("garbage", VASSAL),
-    ],
-)
-def test_a_name_is_never_used_again(last: str | None, following: str) -> None:
-    assert tested.next_vassal("shop", RELEASE, last) == following
-
-
 def test_a_start_links_the_vassal_and_the_socket_and_a_second_one_changes_nothing(
     host: Host, emperor: FakeEmperor, release: Path
 ) -> None:
     assert tested.start(VASSAL, release, ME, timeout=2)
     assert (host.vassals / f"{VASSAL}.ini").resolve() == (release / "vassal.ini").resolve()
     assert (release / "started.sock").resolve().is_socket()
-    assert (tested.last_vassal(release), tested.serving_vassal(release)) == (VASSAL, None)
+    assert (vassals.last_vassal(release), vassals.serving_vassal(release)) == (VASSAL, None)
     assert not tested.start(VASSAL, release, ME, timeout=2)
     assert [path.name for path in host.vassals.iterdir()] == [f"{VASSAL}.ini"]
 
 
 def test_a_release_that_never_started_has_no_vassal(release: Path) -> None:
-    assert (tested.last_vassal(release), tested.serving_vassal(release)) == (None, None)
+    assert (vassals.last_vassal(release), vassals.serving_vassal(release)) == (None, None)
 
 
 def test_a_start_moves_no_traffic(emperor: FakeEmperor, release: Path) -> None:
-    (release / "uwsgi.sock").symlink_to(tested.socket_of(VASSAL))
+    (release / "uwsgi.sock").symlink_to(vassals.socket_of(VASSAL))
     assert tested.start(f"{VASSAL}-2", release, ME, timeout=2)
-    assert (tested.last_vassal(release), tested.serving_vassal(release)) == (f"{VASSAL}-2", VASSAL)
+    assert (vassals.last_vassal(release), vassals.serving_vassal(release)) == (f"{VASSAL}-2", VASSAL)
 
 
 def test_a_vassal_is_started_with_both_its_link_and_its_socket(emperor: FakeEmperor, release: Path) -> None:
@@ -76,7 +63,7 @@ def test_a_vassal_is_started_with_both_its_link_and_its_socket(emperor: FakeEmpe
     tested.link_of(VASSAL).rename(tested.link_of(VASSAL).with_suffix(".aside"))
     assert not tested.is_started(VASSAL)
     tested.link_of(VASSAL).with_suffix(".aside").rename(tested.link_of(VASSAL))
-    tested.socket_of(VASSAL).unlink()
+    vassals.socket_of(VASSAL).unlink()
     assert not tested.is_started(VASSAL)
 
 
@@ -126,7 +113,7 @@ def test_vassals_end_with_their_emperor(host: Host, release: Path) -> None:
     """Nobody answers, so nobody can have the vassal any more; the repair goes on."""
     tested.link_of(VASSAL).symlink_to(release / "vassal.ini")
     with socket.socket(socket.AF_UNIX) as bound:
-        bound.bind(str(tested.socket_of(VASSAL)))
+        bound.bind(str(vassals.socket_of(VASSAL)))
     assert tested.stop(VASSAL, timeout=0)
     assert (list(host.vassals.iterdir()), list(host.sockets.iterdir())) == ([], [])
     assert not tested.stop(VASSAL, timeout=0)
@@ -162,10 +149,10 @@ def test_what_an_app_makes_in_place_of_its_statistics_holds_nothing_up(
     host: Host, emperor: FakeEmperor, release: Path
 ) -> None:
     tested.start(VASSAL, release, ME)
-    (folder := tested.stats_of(VASSAL)[0]).mkdir(parents=True)
+    (folder := vassals.stats_of(VASSAL)[0]).mkdir(parents=True)
     assert tested.dismiss(VASSAL)
     assert folder.is_dir()
-    assert not tested.socket_of(VASSAL).exists()
+    assert not vassals.socket_of(VASSAL).exists()
 
 
 def test_a_dismissed_vassal_is_not_waited_for(host: Host, emperor: FakeEmperor, release: Path) -> None:
@@ -244,105 +231,40 @@ def test_processes_of_another_user_are_spared(
     assert not is_dead(worker)
 
 
-IDLE = {"status": "idle", "cores": [{"in_request": 0}]}
-BUSY = {"status": "busy", "cores": [{"in_request": 1}]}
-THREAD = {"status": "idle", "cores": [{"in_request": 0}, {"in_request": 1}]}
-
-
-class Statistics:
-    """A vassal's statistics: these in turn, the last one for ever."""
-
-    def __init__(self, states: list[dict[str, Any]]) -> None:
-        self.states = states
-        self.asked = 0
-
-    def answer(self, connection: socket.socket) -> None:
-        state = self.states[min(self.asked, len(self.states) - 1)]
-        self.asked += 1
-        connection.sendall(json.dumps(state).encode())
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pause a hundredth of the usual time between two looks."""
-    monkeypatch.setattr(tested, "sleep", lambda seconds: time.sleep(seconds / 100))
-
-
 @pytest.mark.parametrize(
-    ("states", "asked"),
+    ("vassal", "view"),
     [
-        ([{"workers": [IDLE, IDLE]}], 2),
-        ([{"workers": [IDLE, BUSY]}, {"workers": [IDLE]}], 3),
-        ([{"workers": [THREAD]}, {"workers": [IDLE]}], 3),
-        ([{"workers": [IDLE], "listen_queue": 1}, {"workers": [IDLE], "listen_queue": 0}], 3),
-        ([{"workers": [IDLE]}, {"workers": [BUSY]}, {"workers": [IDLE]}], 4),
+        (VASSAL, View(7, 2, "the emperor sees: pid 7, app loaded, 2 restarts")),
+        (f"{VASSAL}-2", View(0, 0, "the emperor sees: no process, app not loaded yet, 0 restarts")),
+        (f"blog.{RELEASE}", View(0, 0, "the emperor has blacklisted the vassal: it died young")),
     ],
 )
-def test_calm_is_two_looks_without_work(short_tmp: Path, states: list[dict[str, Any]], asked: int) -> None:
-    statistics = Statistics(states)
-    with serve(short_tmp / "s", statistics.answer):
-        assert tested.wait_idle(short_tmp / "s", timeout=5)
-    assert statistics.asked == asked
+def test_the_emperor_sees_each_of_its_vassals(host: Host, vassal: str, view: View) -> None:
+    told = {
+        "vassals": [
+            {"id": f"{VASSAL}.ini", "pid": 7, "ready": 1, "accepting": 1, "respawns": 2, "uid": 998},
+            {"id": f"{VASSAL}-2.ini", "pid": -1, "ready": 0, "accepting": 0, "respawns": 0, "uid": 998},
+        ],
+        "blacklist": [{"id": f"blog.{RELEASE}.ini", "throttle_level": 3000000}],
+    }
+    with serve(host.stats, lambda connection: connection.sendall(json.dumps(told).encode())):
+        assert tested.views()[vassal] == view
 
 
-def test_endless_work_ends_the_wait(short_tmp: Path) -> None:
-    with serve(short_tmp / "s", Statistics([{"workers": [BUSY]}]).answer):
-        assert not tested.wait_idle(short_tmp / "s", timeout=0.1)
+def test_a_vassal_that_is_still_loading_needs_time(host: Host) -> None:
+    told = {"vassals": [{"id": f"{VASSAL}.ini", "pid": 7, "ready": 0}]}
+    with serve(host.stats, lambda connection: connection.sendall(json.dumps(told).encode())):
+        assert tested.views()[VASSAL].advice.startswith("the app is still being loaded")
 
 
-def test_a_vassal_that_is_not_running_is_calm(short_tmp: Path) -> None:
-    assert tested.wait_idle(short_tmp / "none", timeout=0)
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        b"", b"{", b"[]", b"\xff", b"{}", b'{"workers": 5}', b'{"workers": [5]}', b'{"workers": [{}]}',
-        b'{"workers": [{"status": "idle", "cores": 5}]}', b'{"workers": [{"status": "idle", "cores": [5]}]}',
-    ],
-)  # fmt: skip
-def test_an_app_that_answers_for_uwsgi_holds_nothing_up(short_tmp: Path, said: bytes) -> None:
-    """The statistics socket lies in a folder of the app."""
-    with serve(short_tmp / "s", lambda connection: connection.sendall(said)):
-        assert tested.wait_idle(short_tmp / "s", timeout=0)
-
-
-def test_statistics_have_a_size(short_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tested, "_MAX_STATS", 1000)
-    fits = json.dumps({"a": "x" * 900}).encode()
-    with serve(short_tmp / "s", lambda connection: connection.sendall(fits)):
-        assert tested.read_stats(short_tmp / "s")["a"] == "x" * 900
-    with (
-        serve(short_tmp / "s", lambda connection: connection.sendall(fits + b" " * 1000)),
-        pytest.raises(ValueError, match="sends more than statistics"),
-    ):
-        tested.read_stats(short_tmp / "s")
-
-
-def test_statistics_that_drip_have_one_deadline(short_tmp: Path) -> None:
-    def drip(connection: socket.socket) -> None:
-        for _ in range(200):
-            connection.sendall(b" ")
-            time.sleep(0.02)
-
-    begin = time.monotonic()
-    with serve(short_tmp / "s", drip):
-        with pytest.raises(ValueError, match="sends more than statistics"):
-            tested.read_stats(short_tmp / "s", timeout=0.2)
-        assert time.monotonic() - begin < 2
-
-
-def test_statistics_that_never_come_end_in_time(short_tmp: Path) -> None:
-    with serve(short_tmp / "s", lambda _connection: time.sleep(0.5)), pytest.raises(OSError, match="timed out"):
-        tested.read_stats(short_tmp / "s", timeout=0.1)
-
-
-def test_statistics_too_deep_to_read_hold_nothing_up(short_tmp: Path) -> None:
-    with serve(short_tmp / "s", lambda connection: connection.sendall(b"[" * 200_000)):
-        assert tested.wait_idle(short_tmp / "s", timeout=0)
+def test_statistics_of_an_older_emperor_lack_parts(host: Host) -> None:
+    with serve(host.stats, lambda connection: connection.sendall(b"{}")):
+        assert tested.views() == {}
+    assert tested.unknown("shop").words == "the emperor does not know the vassal"
+    assert tested.unknown("shop").advice.startswith("the emperor has given it up")
 
 
 def test_a_worker_is_told_with_its_master(master: tuple[subprocess.Popen[str], Path]) -> None:
     process, worker = master
-    assert tested.processes_of(process.pid) == [process.pid, int(worker.name)]
-    assert tested.processes_of(-1) == tested.processes_of(0) == tested.processes_of(1) == []
+    assert vassals.processes_of(process.pid) == [process.pid, int(worker.name)]
+    assert vassals.processes_of(-1) == vassals.processes_of(0) == vassals.processes_of(1) == []

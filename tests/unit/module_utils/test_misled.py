@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor
+from ansible_collections.emperor.flask.plugins.module_utils import vassals
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.releases import misled
 from ansible_collections.emperor.flask.tests.support.hosts import ID, Host
@@ -17,7 +17,7 @@ def layout(host: Host) -> AppLayout:
     found = AppLayout("shop")
     found.release(ID).mkdir(parents=True)
     found.current.symlink_to(f"releases/{ID}")
-    (found.release(ID) / emperor.SERVING).symlink_to(emperor.socket_of(f"shop.{ID}"))
+    (found.release(ID) / vassals.SERVING).symlink_to(vassals.socket_of(f"shop.{ID}"))
     return found
 
 
@@ -37,12 +37,12 @@ def test_current_that_leads_elsewhere_is_found(layout: AppLayout, target: str) -
 
 
 def test_a_socket_of_the_same_name_elsewhere_is_found(layout: AppLayout) -> None:
-    serving = layout.release(ID) / emperor.SERVING
+    serving = layout.release(ID) / vassals.SERVING
     bend(serving, f"/tmp/shop.{ID}.socket")
     assert misled(layout, ID) == [serving]
 
 
 def test_a_release_that_never_served_misleads_nobody(layout: AppLayout) -> None:
-    (layout.release(ID) / emperor.SERVING).unlink()
+    (layout.release(ID) / vassals.SERVING).unlink()
     layout.current.unlink()
     assert misled(layout, ID) == []

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, history, plan
+from ansible_collections.emperor.flask.plugins.module_utils import emperor as emperors
+from ansible_collections.emperor.flask.plugins.module_utils import history, plan, vassals
 from ansible_collections.emperor.flask.plugins.module_utils.digests import release_id
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.plan import AppPlan, as_dicts, plan_app
@@ -127,14 +128,14 @@ def drift_target(served: Served) -> str:
 
 
 def drift_socket(served: Served) -> str:
-    emperor.socket_of(VASSAL).unlink()
+    vassals.socket_of(VASSAL).unlink()
     return f"vassal {VASSAL} has no link or no socket"
 
 
 def drift_no_vassal(served: Served) -> str:
     (served.release / "uwsgi.sock").unlink()
     (served.release / "started.sock").unlink()
-    emperor.socket_of(VASSAL).unlink()
+    vassals.socket_of(VASSAL).unlink()
     served.link.unlink()
     return "the release has no vassal"
 
@@ -214,12 +215,12 @@ def test_a_changed_release_is_as_it_should_be_after_its_repair(served: Served) -
     changed_environment(served)
     vassal = planned().vassal
     served.build(ID)
-    assert emperor.serving_vassal(served.release) == VASSAL  # until the new one is checked
+    assert vassals.serving_vassal(served.release) == VASSAL  # until the new one is checked
     served.start(ID, vassal)
     served.activate(ID)
     assert planned().reasons == [f"vassal {VASSAL} is left over"]
     served.link.unlink()
-    emperor.socket_of(VASSAL).unlink()
+    vassals.socket_of(VASSAL).unlink()
     assert (planned().action, planned().serving, planned().vassal) == ("unchanged", vassal, vassal)
 
 
@@ -232,7 +233,7 @@ def test_a_start_that_was_never_activated_is_gone_on_with(served: Served) -> Non
 
 
 def test_a_link_of_somebody_else_is_a_drift(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "user_id", lambda _name: 4_000_000)
+    monkeypatch.setattr(emperors, "user_id", lambda _name: 4_000_000)
     assert planned().reasons == [f"vassal {VASSAL} was changed by hand"]
 
 

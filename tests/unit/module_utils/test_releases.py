@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, files
+from ansible_collections.emperor.flask.plugins.module_utils import files, vassals
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.releases import (
     ReleaseError,
@@ -66,9 +66,9 @@ def parts(layout: AppLayout, **changes: Any) -> ReleaseParts:
 
 
 def mark_started(release: Path, vassal: str) -> None:
-    link = release / emperor.STARTED
+    link = release / vassals.STARTED
     link.unlink(missing_ok=True)
-    link.symlink_to(emperor.socket_of(vassal))
+    link.symlink_to(vassals.socket_of(vassal))
 
 
 def mode(path: Path) -> int:
@@ -226,7 +226,7 @@ def test_activating_is_one_relative_link(layout: AppLayout) -> None:
     mark_started(layout.release(ID), VASSAL)
     assert activate(layout, ID)
     assert str(layout.current.readlink()) == f"releases/{ID}"
-    assert (layout.current / "uwsgi.sock").readlink() == emperor.socket_of(VASSAL)
+    assert (layout.current / "uwsgi.sock").readlink() == vassals.socket_of(VASSAL)
     assert served_release(layout) == ID
     assert not activate(layout, ID)
 
@@ -252,9 +252,9 @@ def test_a_release_that_serves_already_moves_its_traffic_to_its_last_start(layou
     mark_started(layout.release(ID), VASSAL)
     activate(layout, ID)
     mark_started(layout.release(ID), f"{VASSAL}-2")
-    assert emperor.serving_vassal(layout.release(ID)) == VASSAL
+    assert vassals.serving_vassal(layout.release(ID)) == VASSAL
     assert activate(layout, ID)
-    assert emperor.serving_vassal(layout.release(ID)) == f"{VASSAL}-2"
+    assert vassals.serving_vassal(layout.release(ID)) == f"{VASSAL}-2"
     assert not activate(layout, ID)
 
 
@@ -392,7 +392,7 @@ def test_a_release_that_is_built_again_goes_on_serving(layout: AppLayout) -> Non
     (staging(layout, ID) / "src").mkdir(parents=True)
     assemble(layout, parts(layout, static=[]))
     assert is_built(layout, ID)
-    assert (emperor.serving_vassal(release), emperor.last_vassal(release)) == (VASSAL, f"{VASSAL}-2")
+    assert (vassals.serving_vassal(release), vassals.last_vassal(release)) == (VASSAL, f"{VASSAL}-2")
     assert [path.name for path in layout.releases.iterdir()] == [ID]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, warm
+from ansible_collections.emperor.flask.plugins.module_utils import emperor, vassals, warm
 from ansible_collections.emperor.flask.tests.support.hosts import ID, NEXT, App, Host
 from ansible_collections.emperor.flask.tests.support.systemd import Systemd
 
@@ -36,7 +36,7 @@ def test_systemd_takes_all_of_it_away_when_the_time_is_over(shop: App, host: Hos
     command = call[call.index("rm") :]
     assert command[:3] == ["rm", "-f", "--"]
     assert set(map(Path, command[3:])) == {
-        emperor.link_of(VASSAL), emperor.socket_of(VASSAL), shop.root / f"run/{ID}.stats", host.warm / VASSAL,
+        emperor.link_of(VASSAL), vassals.socket_of(VASSAL), shop.root / f"run/{ID}.stats", host.warm / VASSAL,
     }  # fmt: skip
 
 

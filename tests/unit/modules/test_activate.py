@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, history
+from ansible_collections.emperor.flask.plugins.module_utils import history, vassals
 from ansible_collections.emperor.flask.plugins.modules import activate
 from ansible_collections.emperor.flask.tests.support.hosts import ID, LOCK, NEXT, STEP, App
 from ansible_collections.emperor.flask.tests.support.modules import run_module
@@ -55,9 +55,9 @@ def test_a_release_that_was_started_again_gets_its_traffic_there(shop: App) -> N
     run()
     shop.start(ID, f"shop.{ID}-2")
     assert run(check=True)["changed"]
-    assert emperor.serving_vassal(release) == f"shop.{ID}"
+    assert vassals.serving_vassal(release) == f"shop.{ID}"
     assert run()["changed"]
-    assert emperor.serving_vassal(release) == f"shop.{ID}-2"
+    assert vassals.serving_vassal(release) == f"shop.{ID}-2"
     assert not run()["changed"]
     assert len(history.read(shop.layout)) == 2
 

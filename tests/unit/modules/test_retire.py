@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.emperor.flask.plugins.module_utils import emperor as emperors
-from ansible_collections.emperor.flask.plugins.module_utils import history, locks, retirement
+from ansible_collections.emperor.flask.plugins.module_utils import history, locks
 from ansible_collections.emperor.flask.plugins.modules import retire
 from ansible_collections.emperor.flask.tests.support.hosts import ID, LOCK, NEXT, OTHER, STEP, App, Host, bind
 from ansible_collections.emperor.flask.tests.support.modules import run_module
@@ -195,6 +195,6 @@ def test_one_that_does_not_end_is_reported_and_what_is_unfinished_kept(
     def dismiss(name: str) -> bool:
         raise emperors.EmperorError(f"the emperor keeps {name}")
 
-    monkeypatch.setattr(retirement.emperor, "dismiss", dismiss)
+    monkeypatch.setattr(emperors, "dismiss", dismiss)
     assert run()["msg"] == f"app shop, release {NEXT}: the emperor keeps shop.{ID}"
     assert (switched.layout.releases / "000000000000.tmp").exists()

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor as emperors
 from ansible_collections.emperor.flask.plugins.module_utils import health as checked
-from ansible_collections.emperor.flask.plugins.module_utils import warm
+from ansible_collections.emperor.flask.plugins.module_utils import vassals, warm
 from ansible_collections.emperor.flask.plugins.modules import start
 from ansible_collections.emperor.flask.tests.support.hosts import ID, NEXT, STEP, App, Host
 from ansible_collections.emperor.flask.tests.support.modules import run_module
@@ -65,7 +64,7 @@ def app(status: str, release: str = ID, body: str = "") -> Callable[[socket.sock
 def bound(shop: App, emperor: FakeEmperor) -> Path:
     """Build the release; return the socket that the vassal will listen at, which the emperor leaves alone then."""
     shop.build(ID)
-    return emperors.socket_of(VASSAL)
+    return vassals.socket_of(VASSAL)
 
 
 def links(host: Host) -> list[str]:
@@ -122,7 +121,7 @@ def test_the_words_of_other_vassals_of_the_app_are_not_its_own(
     shop.build(NEXT)
     shop.start(NEXT)
     emperor.processes = {f"shop.{NEXT}": 41, VASSAL: 42}
-    monkeypatch.setattr(emperors, "processes_of", lambda master: [master, master + 100])
+    monkeypatch.setattr(vassals, "processes_of", lambda master: [master, master + 100])
     with serve(bound, app("500 Internal Server Error")):
         # It serves, so nobody tries to end it; 42 is somebody's number.
         run(serving=VASSAL)
