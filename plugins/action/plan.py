@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.emperor.flask.plugins.module_utils.details import PLACEHOLDER
 from ansible_collections.emperor.flask.plugins.module_utils.digests import secrets_digest
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
-from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import ABSENT, PRESENT, is_absent
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import ABSENT, PRESENT, app_spec, is_absent
 from ansible_collections.emperor.flask.plugins.plugin_utils.apps import absent_names
 from ansible_collections.emperor.flask.plugins.plugin_utils.controller_requirements import requirements_of
+from ansible_collections.emperor.flask.plugins.plugin_utils.release_files import recipe_of, release_files
 from ansible_collections.emperor.flask.plugins.plugin_utils.rendering import render
 from ansible_collections.emperor.flask.plugins.plugin_utils.runs import is_over, this_run
 from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import SourceTree
@@ -26,6 +26,9 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import S
 _AT_ONCE = 8
 # Keys of an app that its description leaves out, or has a digest of.
 _UNTOLD = ("source", "secrets", "auth_basic_users")
+# Keys that came after the first releases. An app that does not use them keeps the release that it has: at its default,
+# none of them is told.
+_LATE = ("isolation", "memory_max", "cpu_quota")
 
 
 class ActionModule(AppAction):
@@ -34,7 +37,7 @@ class ActionModule(AppAction):
     _VALID_ARGS = frozenset(
         {
             *("apps", "only", "version", "want", "release", "again", "purge"),
-            *("recipe", "packages", "uv_home", "uv_requirements"),
+            *("packages", "uv_home", "uv_requirements"),
         }
     )
 
@@ -59,12 +62,11 @@ class ActionModule(AppAction):
         leaving = [name for name in absent if only in ("", name)] if want == "deploy" else []
         if want == "deploy":
             self.keep_key_off_the_host([app["name"] for app in chosen if app["source"]["key"]])
-            recipe = Path(self._find_needle("templates", args["recipe"])).read_bytes()
-            digest = hashlib.sha256(recipe).hexdigest()
+            recipes = [recipe_of(app, lambda name: self._find_needle("templates", name)) for app in chosen]
             again = bool(args.get("again"))
             # Slow digests, and git asked what a folder holds: waiting, for the most part.
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                described = list(pool.map(describe, chosen, repeat(digest)))
+                described = list(pool.map(describe, chosen, recipes))
             requests = [{**request, "again": again} for request in described]
             packages = [*args.get("packages", []), *(name for app in chosen for name in app["packages"])]
         else:
@@ -98,9 +100,10 @@ class ActionModule(AppAction):
         """Return what tells a person how the wanted release would be."""
         shown = {key: value for key, value in app.items() if key not in _UNTOLD}
         release = {"id": PLACEHOLDER, "path": f"{app['root']}/releases/{PLACEHOLDER}"}
-        vassal = render(self, self._task.args["recipe"], {**task_vars, "app": shown, "release": release})
+        given = {**task_vars, "app": shown, "release": release}
+        files = {name: render(self, f"{name}.j2", given) for name in release_files(app)}
         source = {key: app["source"][key] for key in ("path", "git", "version", "archive") if app["source"][key]}
-        return {"source": source, "vassal": vassal, **requirements_of(app)}
+        return {"source": source, "files": files, **requirements_of(app)}
 
 
 def choose(apps: list[dict[str, Any]], only: str, version: str) -> list[dict[str, Any]]:
@@ -129,7 +132,7 @@ def states_of(name: str, variables: dict[str, Any]) -> set[str]:
 
 def describe(app: dict[str, Any], recipe: str) -> dict[str, Any]:
     """Return what names a release of an app: its description, and its revision or where to ask for it."""
-    description = {key: value for key, value in app.items() if key not in _UNTOLD}
+    description = {key: value for key, value in app.items() if key not in _UNTOLD and not _is_late(key, value)}
     secrets = {"secrets": secrets_digest(app["name"], app["secrets"]), "secret_names": sorted(app["secrets"])}
     users = {"auth_basic_users": secrets_digest(app["name"], app["auth_basic_users"])}
     described = description | secrets | users | {"recipe": recipe}
@@ -138,6 +141,10 @@ def describe(app: dict[str, Any], recipe: str) -> dict[str, Any]:
     if source["git"]:
         return {**request, "git": source["git"], "version": source["version"]}
     return {**request, "revision": controller_revision(app)}
+
+
+def _is_late(key: str, value: Any) -> bool:
+    return key in _LATE and value == app_spec()[key].get("default")
 
 
 def accesses(apps: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.emperor.flask.plugins.module_utils import changes
 from ansible_collections.emperor.flask.plugins.module_utils.commits import Repository, within
-from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.layout import RUN_FILES, AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.plan import AT_REST, AppPlan, manifest_of
 from ansible_collections.emperor.flask.plugins.module_utils.releases import flaws
 from ansible_collections.emperor.flask.plugins.module_utils.sources import Run, SourceError
@@ -34,12 +34,12 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 class Sent:
     """What the controller adds for one app.
 
-    `source` is where the wanted code comes from; `vassal` its file with PLACEHOLDER; `requirements` are texts by the
-    names of their files, for a source that the controller has, else `unknown` says why there are none.
+    `source` is where the wanted code comes from; `files` say how it is run, with PLACEHOLDER; `requirements` are
+    texts by the names of their files, for a source that the controller has, else `unknown` says why there are none.
     """
 
     source: Mapping[str, Any] = field(default_factory=dict)
-    vassal: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
     requirements: Mapping[str, str] | None = None
     unknown: str = ""
 
@@ -89,7 +89,7 @@ def _parts(plan: AppPlan, sent: Sent, tools: Tools) -> Iterator[list[str]]:
     layout = AppLayout(plan.name)
     if plan.action == "repair":
         yield changes.section("found", [changes.clean(line) for line in [*plan.reasons, *_by_hand(layout, plan)]])
-        yield changes.section("vassal.ini", _vassal_lines(layout, plan, sent))
+        yield from _file_sections(layout, plan, sent)
     elif plan.action == "create":
         yield changes.section("environment", changes.environment_lines({}, plan.description))
         yield changes.section("secrets", changes.secret_lines({}, plan.description))
@@ -113,7 +113,7 @@ def _differences(
     yield changes.section("secrets", changes.secret_lines(old, plan.description))
     yield changes.section("options", changes.option_lines(old, plan.description))
     yield requirements
-    yield changes.section("vassal.ini", _vassal_lines(layout, plan, sent))
+    yield from _file_sections(layout, plan, sent)
 
 
 def _of_source(
@@ -177,15 +177,21 @@ def _requirement_section(
         return [f"  requirements unknown: {changes.clean(str(error))}"]
 
 
-def _vassal_lines(layout: AppLayout, plan: AppPlan, sent: Sent) -> list[str]:
-    """Return how the vassal's file differs, the ids of the two releases apart."""
+def _file_sections(layout: AppLayout, plan: AppPlan, sent: Sent) -> Iterator[list[str]]:
+    """Yield how each file that says how the app is run differs, the ids of the two releases apart."""
     served = plan.served or plan.id
-    try:
-        before = (layout.release(served) / "vassal.ini").read_text(encoding="utf-8", errors="replace")
-        rendered = sent.vassal or (layout.release(plan.id) / "vassal.ini").read_text(encoding="utf-8")
-    except OSError:
-        return []
-    return changes.file_lines(before.replace(served, plan.id), rendered.replace(PLACEHOLDER, plan.id))
+    before = _run_files(layout.release(served))
+    after = sent.files or _run_files(layout.release(plan.id))
+    if not (before and after):
+        return
+    for name in RUN_FILES:
+        old, new = before.get(name, "").replace(served, plan.id), after.get(name, "").replace(PLACEHOLDER, plan.id)
+        yield changes.section(name, changes.file_lines(old, new))
+
+
+def _run_files(release: Path) -> dict[str, str]:
+    found = (path for name in RUN_FILES if (path := release / name).is_file())
+    return {path.name: path.read_text(encoding="utf-8", errors="replace") for path in found}
 
 
 def _by_hand(layout: AppLayout, plan: AppPlan) -> list[str]:

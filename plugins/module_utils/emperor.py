@@ -19,6 +19,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.vassals import (
     View,
     processes_of,
     read_stats,
+    remove_sockets_of,
     socket_of,
     sockets_of,
     stats_of,
@@ -60,7 +61,7 @@ def is_started(vassal: str) -> bool:
 
 def start(vassal: str, release: Path, user: str, timeout: float = 10.0) -> bool:
     """Hand a release to the emperor and wait for its socket; return whether anything had to be done."""
-    changed = point_link(link_of(vassal), str(release / "vassal.ini"), owner=user)
+    changed = point_link(link_of(vassal), str(release / layout.VASSAL_FILE), owner=user)
     changed |= point_link(release / STARTED, str(socket_of(vassal)))
 
     def bound() -> bool:
@@ -91,11 +92,7 @@ def dismiss(vassal: str) -> bool:
     # The emperor leaves the socket of a vassal that is gone behind, and so does the vassal its own.
     existed |= socket_of(vassal).is_socket()
     socket_of(vassal).unlink(missing_ok=True)
-    for leftover in sockets_of(vassal):
-        existed |= leftover.is_socket()
-        with contextlib.suppress(OSError):  # in the app's own folder, where it may make anything of that name
-            leftover.unlink()
-    return existed
+    return remove_sockets_of(vassal) or existed
 
 
 def stop(vassal: str, timeout: float, at_once: bool = False) -> bool:
@@ -134,7 +131,7 @@ def flaw(vassal: str, release: Path, user: str) -> str:
     if not is_started(vassal):
         return f"vassal {vassal} has no link or no socket"
     link = link_of(vassal)
-    if str(link.readlink()) != str(release / "vassal.ini") or link.lstat().st_uid != user_id(user):
+    if str(link.readlink()) != str(release / layout.VASSAL_FILE) or link.lstat().st_uid != user_id(user):
         return f"vassal {vassal} was changed by hand"
     return ""
 

@@ -27,7 +27,12 @@ MOUNTS = Path("/etc/nginx/flask-mounts")
 MAINTENANCE = Path("/etc/nginx/flask-maintenance")
 # systemd's files of what apps do beside requests; what the units of all apps share stands in flask-app-.service.d.
 UNITS = Path("/etc/systemd/system")
+# What each unit that runs a release begins with, before the name of the vassal.
+RELEASE_UNIT = "flask-release@"
 WEB_GROUP = "www-data"
+# Files of a release that say how it is run: its vassal, and the unit of its own if it has one.
+VASSAL_FILE, UNIT_FILE = "vassal.ini", "release.service"
+RUN_FILES = (VASSAL_FILE, UNIT_FILE)
 # File of a release with whom nginx lets in; there only if the app asks for passwords.
 HTPASSWD = "htpasswd"
 
@@ -170,7 +175,7 @@ class AppLayout:
             Directory(release / "src", "root", self.user, 0o750),
             Directory(release / "env", "root", self.user, 0o750),
             Directory(release / "public", "root", WEB_GROUP, 0o750),
-            Directory(release / "vassal.ini", "root", self.user, 0o640),
+            *(Directory(release / name, "root", self.user, 0o640) for name in RUN_FILES if (release / name).exists()),
             *([Directory(release / HTPASSWD, "root", WEB_GROUP, 0o640)] if (release / HTPASSWD).exists() else []),
         ]
 
@@ -183,19 +188,32 @@ class AppLayout:
         return found
 
 
+def release_sockets() -> Path:
+    """Return where systemd finds the sockets of releases that it binds when the host starts."""
+    return UNITS / "sockets.target.wants"
+
+
+def release_units() -> list[str]:
+    """Return the vassals of all apps that are run by a unit of their own."""
+    names = (path.stem.removeprefix(RELEASE_UNIT) for path in UNITS.glob(f"{RELEASE_UNIT}*.service"))
+    return sorted(name for name in names if VASSAL_NAME.fullmatch(name))
+
+
 def vassals_of(app: str) -> list[str]:
     """Return the vassals of exactly this app; `web` never matches one of `web2`."""
-    return _names_of(app, VASSALS, ".ini")
+    return sorted({*_names_of(app, VASSALS, ".ini"), *_names_of(app, UNITS, ".service", RELEASE_UNIT)})
 
 
 def nameless_links_of(app: str) -> list[Path]:
-    """Return the links of exactly this app that were made for the emperor, but never got their name."""
-    return sorted(VASSALS.glob(f".{app}.*.tmp"))
+    """Return what was made of exactly this app for what runs its vassals, but never got its name."""
+    units = (folder.glob(f".{RELEASE_UNIT}{app}.*.tmp") for folder in (UNITS, release_sockets()))
+    return sorted([*VASSALS.glob(f".{app}.*.tmp"), *(path for found in units for path in found)])
 
 
 def traces_of(app: str) -> list[str]:
     """Return the vassals of exactly this app, and those of which only the socket is left."""
-    return sorted({*vassals_of(app), *_names_of(app, SOCKETS, ".socket")})
+    wishes = _names_of(app, release_sockets(), ".socket", RELEASE_UNIT)
+    return sorted({*vassals_of(app), *wishes, *_names_of(app, SOCKETS, ".socket")})
 
 
 def units_of(app: str) -> list[str]:
@@ -218,8 +236,9 @@ def apps_with_history() -> list[str]:
     return sorted(entry.name for entry in folders if (entry / "history.jsonl").is_file())
 
 
-def _names_of(app: str, directory: Path, suffix: str) -> list[str]:
+def _names_of(app: str, directory: Path, suffix: str, prefix: str = "") -> list[str]:
     if not directory.is_dir():
         return []
-    names = (entry.stem for entry in directory.iterdir() if entry.suffix == suffix)
+    found = (entry for entry in directory.iterdir() if entry.suffix == suffix and entry.name.startswith(prefix))
+    names = (entry.stem.removeprefix(prefix) for entry in found)
     return sorted(name for name in names if (match := VASSAL_NAME.fullmatch(name)) and match["app"] == app)

@@ -16,15 +16,19 @@ from ansible_collections.emperor.flask.plugins.module_utils.commands import Resu
 from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import own_words
 from ansible_collections.emperor.flask.plugins.module_utils.files import write_file
 from ansible_collections.emperor.flask.plugins.module_utils.launch import app_environment
-from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.layout import UNIT_FILE, UNITS, VASSAL_FILE, AppLayout
 
 UWSGI = "/usr/bin/uwsgi-core"
 EMPEROR_UNIT = Path("/etc/systemd/system/flask-emperor.service")
 _FILE = "preflight.ini"
+# What all units that run a release share, by the role uwsgi.
+RELEASE_SANDBOX = "flask-release@.service.d/sandbox.conf"
 # How the emperor's unit limits what a vassal may do; all else in it is about the emperor.
 _LIMIT = re.compile(
     r"(Inaccessible|Protect|Restrict|SystemCall|MemoryDeny|LockPersonality|RemoveIPC|NoNewPrivileges|Limit)\w*=.*"
 )
+# What the unit of a release of its own has besides.
+_OWN_LIMIT = re.compile(r"(TemporaryFileSystem|Bind\w+|PrivateUsers|MemoryMax|CPUQuota|TasksMax)=.+")
 # An import that does not end is aborted, and tells then where it was.
 _TELL_WHERE = ("KillSignal=SIGABRT", "LimitCORE=0")
 _LOADED = re.compile(r"^WSGI app 0 .* ready in ", re.MULTILINE)
@@ -62,7 +66,7 @@ def load(layout: AppLayout, release_id: str, stage: Path, target: str, paths: It
 
     `target` is what `wsgi` says, `paths` are the folders to import from besides the root.
     """
-    text = (stage / "vassal.ini").read_text(encoding="utf-8")
+    text = (stage / VASSAL_FILE).read_text(encoding="utf-8")
     file = stage / _FILE
     write_file(file, staged(text, layout.release(release_id), stage).encode("utf-8"), "root", layout.user, 0o640)
     try:
@@ -91,6 +95,15 @@ def limits(unit: str) -> list[str]:
     return [line for line in unit.splitlines() if _LIMIT.fullmatch(line)]
 
 
+def limits_of(release: Path) -> list[str]:
+    """Return what a release may not do, as properties of a unit; it may stand aside as yet. Raises OSError."""
+    if not (release / UNIT_FILE).exists():
+        return limits(EMPEROR_UNIT.read_text(encoding="utf-8")) if EMPEROR_UNIT.exists() else []
+    files = (UNITS / RELEASE_SANDBOX, release / UNIT_FILE)
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if _LIMIT.fullmatch(line) or _OWN_LIMIT.fullmatch(line)]
+
+
 def last_error(text: str) -> str | None:
     """Return the line of an exception that ends a traceback, such as `KeyError: 'DB_URL'`."""
     lines = [
@@ -115,6 +128,5 @@ def _missing_callable(layout: AppLayout, stage: Path, target: str, paths: list[s
 
 def _run(layout: AppLayout, stage: Path, command: list[str], timeout: int) -> Result:
     environment = {**app_environment(stage), "PYTHONFAULTHANDLER": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    unit = EMPEROR_UNIT.read_text(encoding="utf-8") if EMPEROR_UNIT.exists() else ""
-    properties = [*limits(unit), *_TELL_WHERE]
+    properties = [*limits_of(stage), *_TELL_WHERE]
     return run_as(layout.user, command, stage / "src", environment, timeout, [layout.shared], properties)

@@ -28,7 +28,12 @@ from ansible_collections.emperor.flask.plugins.module_utils.files import (
     write_file,
 )
 from ansible_collections.emperor.flask.plugins.module_utils.history import now
-from ansible_collections.emperor.flask.plugins.module_utils.layout import HTPASSWD, WEB_GROUP, AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.layout import (
+    HTPASSWD,
+    RUN_FILES,
+    WEB_GROUP,
+    AppLayout,
+)
 from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import is_complete
 
 MANIFEST = "release.json"
@@ -38,6 +43,8 @@ COMMAND_LOG = "release-command.log"
 PREVIOUS = "previous"
 # Says by its presence that somebody rolled back from the release.
 ROLLED_BACK = "rolled-back.json"
+# Of a release, with its environment: what nobody may change.
+_COUNTED = (*RUN_FILES, HTPASSWD)
 
 
 class ReleaseError(Exception):
@@ -50,7 +57,7 @@ class ReleaseParts:
 
     release_id: str
     virtualenv: Path
-    vassal: str
+    files: Mapping[str, str]
     environment: Mapping[str, str] = field(repr=False)
     static: Sequence[Mapping[str, Any]]
     outliving: Sequence[str]
@@ -75,7 +82,8 @@ def flaws(layout: AppLayout, release_id: str) -> list[str]:
         virtualenv = (release / "venv").resolve()
     except (OSError, ValueError, LookupError, RuntimeError) as error:
         return [f"release {release_id} cannot be read: {error}"]
-    found = [] if intact else [f"vassal.ini, htpasswd or a file in env of release {release_id} has another content"]
+    counted = ", ".join(_COUNTED)
+    found = [] if intact else [f"{counted} or a file in env of release {release_id} has another content"]
     parts = [entry for entry in layout.release_parts(release) if differs(*entry)]
     found += [f"{entry.path} has another owner or mode than it must have" for entry in parts]
     if not is_complete(virtualenv, layout.user):
@@ -92,9 +100,9 @@ def read_manifest(release: Path) -> dict[str, Any]:
 
 
 def _digest_of(release: Path) -> str:
-    """Return a digest of what makes the vassal start as it does, its file and its environment, and of nginx's users."""
-    users = [path for path in [release / HTPASSWD] if path.exists()]
-    files = [release / "vassal.ini", *users, *sorted((release / "env").iterdir())]
+    """Return a digest of what makes the vassal start as it does, files and environment, and of nginx's users."""
+    found = [path for name in _COUNTED if (path := release / name).exists()]
+    files = [*found, *sorted((release / "env").iterdir())]
     return digest([[path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in files], length=64)
 
 
@@ -146,7 +154,8 @@ def assemble(layout: AppLayout, parts: ReleaseParts, preflight: Callable[[Path],
     set_access(environment, "root", layout.user, 0o750)
     for name, value in parts.environment.items():
         write_file(environment / name, value.encode("utf-8"), "root", layout.user, 0o640)
-    write_file(stage / "vassal.ini", parts.vassal.encode("utf-8"), "root", layout.user, 0o640)
+    for name, text in parts.files.items():
+        write_file(stage / name, text.encode("utf-8"), "root", layout.user, 0o640)
     if parts.users:
         lines = "".join(f"{name}:{hashed}\n" for name, hashed in parts.users.items())
         write_file(stage / HTPASSWD, lines.encode("utf-8"), "root", WEB_GROUP, 0o640)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor
+from ansible_collections.emperor.flask.plugins.module_utils import emperor, release_units
+from ansible_collections.emperor.flask.plugins.module_utils.layout import UNIT_FILE
 from ansible_collections.emperor.flask.plugins.module_utils.vassals import RunError, View
 
 
@@ -43,17 +44,17 @@ class Runner(Protocol):
         """Return the view of a vassal that is not known."""
 
 
-_ALL: tuple[Runner, ...] = (emperor,)
+_ALL: tuple[Runner, ...] = (emperor, release_units)
 
 
-def of_release(_release: Path) -> Runner:
+def of_release(release: Path) -> Runner:
     """Return what runs a release."""
-    return emperor
+    return release_units if (release / UNIT_FILE).exists() else emperor
 
 
-def of_vassal(_vassal: str) -> Runner:
+def of_vassal(vassal: str) -> Runner:
     """Return what runs a vassal, going by what there is of it."""
-    return emperor
+    return release_units if release_units.knows(vassal) else emperor
 
 
 def views() -> tuple[dict[str, View], str]:

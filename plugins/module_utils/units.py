@@ -24,7 +24,7 @@ _WANTS = {"service": "multi-user.target.wants", "timer": "timers.target.wants"}
 _SHARED = "flask-app-.service.d/sandbox.conf"
 _PROPERTIES = (
     "Id", "LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", "ActiveEnterTimestampMonotonic",
-    "Result", "NRestarts", "ExecMainStartTimestampMonotonic", "ExecMainCode", "ExecMainStatus",
+    "MainPID", "Result", "NRestarts", "ExecMainStartTimestampMonotonic", "ExecMainCode", "ExecMainStatus",
     "LastTriggerUSec", "NextElapseUSecRealtime",
 )  # fmt: skip
 _KILLED = ("2", "3")

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from ansible_collections.emperor.flask.plugins.module_utils import layout
 STARTED, SERVING = "started.sock", "uwsgi.sock"
 # 1,000 vassals, or 1,000 workers of one, fill a tenth of it.
 _MAX_STATS = 8 << 20
+# Of a connection in /proc/net/unix: not accepted yet, and accepted.
+_CONNECTED = ("02", "03")
 
 
 class RunError(Exception):
@@ -82,6 +85,16 @@ def sockets_of(vassal: str) -> list[Path]:
     return [*stats_of(vassal), *told]
 
 
+def remove_sockets_of(vassal: str) -> bool:
+    """Remove the sockets that a vassal has bound by itself; return whether there was any."""
+    existed = False
+    for leftover in sockets_of(vassal):
+        existed |= leftover.is_socket()
+        with contextlib.suppress(OSError):  # in the app's own folder, where it may make anything of that name
+            leftover.unlink()
+    return existed
+
+
 def _sole_release(vassal: str) -> list[tuple[layout.AppLayout, str]]:
     """Return the app and the release of a vassal, if it is the only start of that release."""
     match = layout.VASSAL_NAME.fullmatch(vassal)
@@ -137,6 +150,13 @@ def wait_idle(stats: Path, timeout: float) -> bool:
 
 def _in_request(worker: dict[str, Any]) -> bool:
     return any(core.get("in_request") for core in worker.get("cores", []))
+
+
+def connections(socket_path: Path, table: Path = Path("/proc/net/unix")) -> int:
+    """Return how many are connected to a socket, or wait for that; the kernel tells, not the app."""
+    # Each stands there with the socket's name, besides the socket itself; the states are those of struct socket.
+    rows = (line.split(maxsplit=7) for line in table.read_text(encoding="utf-8", errors="replace").splitlines())
+    return sum(row[5] in _CONNECTED for row in rows if len(row) == 8 and row[7] == str(socket_path))
 
 
 def processes_of(master: int) -> list[int]:

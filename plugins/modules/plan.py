@@ -46,7 +46,7 @@ description:
     deploy; a warning says so.
   - An app that says what the host's uWSGI does not know cannot be planned; the message names the option.
   - In diff mode it tells for each app that differs the revisions, the commits between them, the names of variables
-    and secrets, the options, the requirements and the lines of the vassal's file that change, and for a drift what
+    and secrets, the options, the requirements and the lines that change of the files that run it, and for a drift what
     was found. No value of a variable or secret is among it.
 extends_documentation_fragment:
   - emperor.flask.attributes.check_and_diff
@@ -85,10 +85,6 @@ options:
     description: Removes the data, the history and the user of an app that shall be absent, too.
     type: bool
     default: false
-  recipe:
-    description: Template of the vassal's file; a change of it makes new releases.
-    type: str
-    required: true
   packages:
     description: Packages of the distribution that builds need, besides those of the apps.
     type: list
@@ -108,7 +104,6 @@ EXAMPLES = r"""
 - name: Compare the apps with the host
   emperor.flask.plan:
     apps: "{{ flask_apps }}"
-    recipe: vassal.ini.j2
     uv_home: /opt/flask-emperor/uv
     uv_requirements: "{{ lookup('ansible.builtin.file', 'uv.txt') }}"
   register: __flask_app_plan

@@ -15,7 +15,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.steps import RELEASE
 
 DOCUMENTATION = r"""
 module: release
-short_description: Assemble a release from its source, virtualenv, environment and vassal file
+short_description: Assemble a release from its source, virtualenv, environment and what runs it
 description:
   - Completes C(releases/<id>.tmp), loads the app once, as its user and with the limits that it will have, and
     renames the folder to C(releases/<id>). From then on it is never edited.
@@ -44,9 +44,9 @@ options:
     description: Folder of the virtualenv.
     type: path
     required: true
-  vassal:
-    description: Content of the vassal's file.
-    type: str
+  files:
+    description: Contents of the files that say how the release is run, by name.
+    type: dict
     required: true
   environment:
     description: Environment variables.
@@ -72,7 +72,8 @@ EXAMPLES = r"""
     description: "{{ planned.description }}"
     source: "{{ shop.source }}"
     virtualenv: /srv/apps/shop/venvs/77ab01cd23ef
-    vassal: "{{ lookup('ansible.builtin.template', 'vassal.ini.j2') }}"
+    files:
+      vassal.ini: "{{ lookup('ansible.builtin.template', 'vassal.ini.j2') }}"
 """
 
 RETURN = r"""
@@ -94,7 +95,7 @@ def main() -> None:
             "description": {"type": "dict", "required": True},
             "source": {"type": "dict", "required": True},
             "virtualenv": {"type": "path", "required": True},
-            "vassal": {"type": "str", "required": True},
+            "files": {"type": "dict", "required": True},
             "environment": {"type": "dict", "default": {}},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
             "users": {"type": "dict", "default": {}, "no_log": True},
@@ -113,7 +114,7 @@ def main() -> None:
         parts = ReleaseParts(
             release_id=params["release"],
             virtualenv=Path(params["virtualenv"]),
-            vassal=params["vassal"],
+            files=params["files"],
             environment={**params["environment"], **params["secrets"], **own},
             static=app["static"],
             outliving=[*app["writable"], *(entry["path"] for entry in app["media"])],

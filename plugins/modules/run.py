@@ -17,7 +17,7 @@ module: run
 short_description: Run a command in the environment of an app
 description:
   - As the app's user, in the folder and with the environment of the release that gets the traffic, its virtualenv
-    first in the path, and with the limits of the emperor's unit; the command may write where the app may.
+    first in the path, and with the limits of the app's workers; the command may write where the app may.
   - Takes no lock, so a deploy can go on meanwhile.
 attributes:
   check_mode:
@@ -103,9 +103,8 @@ def main() -> None:
         said = f"as {layout.user}, in release {release}, this would run: {command}"
         module.exit_json(changed=True, text=said, code=None, failure="", known=known)
     try:
-        unit = preflight.EMPEROR_UNIT.read_text(encoding="utf-8")
         environment = app_environment(folder)
-        writable, limits = [layout.shared], preflight.limits(unit)
+        writable, limits = [layout.shared], preflight.limits_of(folder)
         shell = ["/bin/sh", "-c", command]
         # Beside whatever else a person or a release is running.
         done = run_as(layout.user, shell, folder / "src", environment, timeout, writable, limits, sole=False)

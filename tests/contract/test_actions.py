@@ -34,7 +34,7 @@ def play(run: Run, folder: Path) -> Done:
     (folder / "app/app.py").write_text("app = 1\n")
     (folder / "templates").mkdir()
     (folder / "templates/a.j2").write_text("{{ word }} {{ more | default('') }}\n{% if true %}\n  end\n{% endif %}\n")
-    (folder / "templates/recipe.j2").write_text("recipe\n")
+    (folder / "templates/vassal.ini.j2").write_text("recipe\n")
     app = minimal(source={"path": str(folder / "app")}, secrets={"KEY": "{{ secret }}"})
     out = {"path": f"{folder}/out", **MINE}
     fetched = {
@@ -46,7 +46,7 @@ def play(run: Run, folder: Path) -> Done:
         "revision": "1" * 40,
         "group": "root",
     }
-    plan = {"recipe": "recipe.j2", "uv_home": f"{folder}/uv", "uv_requirements": "uv"}
+    plan = {"uv_home": f"{folder}/uv", "uv_requirements": "uv"}
     keyed = minimal(source={"git": CLOSED, "version": "main", "key": "{{ key }}"})
     results = "{{ [validated, planned, written, refused, unreachable, fetched, kept, kept_too] | to_json }}"
     tasks = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,14 +83,21 @@ class App:
         marker(path).touch()
         return path
 
-    def build(self, release: str = ID, revision: str = "rev", virtualenv: Path | None = None, **more: Any) -> Path:
-        """Assemble a release that has no file; `more` goes into its manifest."""
+    def build(
+        self,
+        release: str = ID,
+        revision: str = "rev",
+        virtualenv: Path | None = None,
+        files: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> Path:
+        """Assemble a release that has no source; `more` goes into its manifest."""
         (releases.staging(self.layout, release) / "src").mkdir(parents=True)
         manifest = {"id": release, "revision": revision, "description": self.description, **more}
         parts = releases.ReleaseParts(
             release_id=release,
             virtualenv=virtualenv or self.virtualenv,
-            vassal="[uwsgi]\n",
+            files=files or {"vassal.ini": "[uwsgi]\n"},
             environment={"KEY": "value", "EMPEROR_RELEASE": release},
             static=[],
             outliving=["instance", "media"],

@@ -56,5 +56,10 @@ def nginx_files(app: dict[str, Any]) -> str:
 
 def vassal(app: dict[str, Any]) -> str:
     """Return uWSGI's file of a complete app."""
+    return run_file("vassal.ini", app)
+
+
+def run_file(name: str, app: dict[str, Any]) -> str:
+    """Return one of the files that say how a complete app is run."""
     release = {"id": RELEASE, "path": f"{app['root']}/releases/{RELEASE}"}
-    return render("flask_app", "vassal.ini.j2", {"app": app, "release": release})
+    return render("flask_app", f"{name}.j2", {"app": app, "release": release})

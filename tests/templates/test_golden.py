@@ -22,6 +22,7 @@ from ansible_collections.emperor.flask.tests.support.rendering import (
     listener,
     render,
     role_variables,
+    run_file,
     site,
     units,
     vassal,
@@ -95,6 +96,8 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
         uwsgi("flask-emperor-wake.service.j2"),
     ),
     "uwsgi/drop-in.conf": ("flask-app-sandbox.conf.j2", uwsgi("flask-app-sandbox.conf.j2")),
+    "uwsgi/release-drop-in.conf": ("flask-release-sandbox.conf.j2", uwsgi("flask-release-sandbox.conf.j2")),
+    "uwsgi/flask-release.socket": ("flask-release.socket.j2", uwsgi("flask-release.socket.j2")),
     "uwsgi/flask-emperor.tmpfiles": ("flask-emperor.tmpfiles.j2", uwsgi("flask-emperor.tmpfiles.j2")),
     "uwsgi/flask-listeners.ini": ("flask-listeners.ini.j2", uwsgi("flask-listeners.ini.j2")),
     "uwsgi/flask-listeners.path": ("flask-listeners.path.j2", uwsgi("flask-listeners.path.j2")),
@@ -127,6 +130,11 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
         "background.timer.j2",
         lambda: units(complete(full()))["flask-app-shop.nightly.timer"],
     ),
+    "flask_app/release-minimal.service": (
+        "release.service.j2",
+        lambda: run_file("release.service", complete(minimal(isolation="strict"))),
+    ),
+    "flask_app/release-full.service": ("release.service.j2", lambda: run_file("release.service", complete(full()))),
     "flask_app/vassal-minimal.ini": ("vassal.ini.j2", lambda: vassal(complete(minimal()))),
     "flask_app/vassal-full.ini": ("vassal.ini.j2", lambda: vassal(complete(full()))),
 }

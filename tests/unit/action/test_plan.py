@@ -210,18 +210,25 @@ def test_a_name_that_nobody_gave_is_not_over(run: str) -> None:
     assert not is_over(run)
 
 
+def test_an_app_without_the_later_keys_keeps_its_release() -> None:
+    later = {"isolation", "memory_max", "cpu_quota"}
+    assert not later & sent()["description"].keys()
+    strict = sent(isolation="strict", memory_max="1g")["description"]
+    assert (strict["isolation"], strict["memory_max"], "cpu_quota" in strict) == ("strict", 1024, False)
+
+
 class Asked:
     """The action in place, with what it was given and what it sends."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sent: dict[str, Any] = {}
         self.answer: dict[str, Any] = {"holders": {}}
-        (folder / "recipe.j2").write_text("recipe")
+        (folder / "vassal.ini.j2").write_text("recipe")
         self.folder = folder
         self.patch = monkeypatch
 
     def run(self, *apps: dict[str, Any], variables: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-        arguments = {"apps": list(apps), "recipe": "recipe.j2", "uv_home": "/uv", "uv_requirements": "uv", **more}
+        arguments = {"apps": list(apps), "uv_home": "/uv", "uv_requirements": "uv", **more}
         task: Any = SimpleNamespace(args=arguments, async_val=0, check_mode=False, diff=False)
         action = object.__new__(ActionModule)
         action._task = task

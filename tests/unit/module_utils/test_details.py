@@ -54,7 +54,7 @@ def build(
     manifest = {"source": source, "revision": revision, "description": description}
     environment = {**description["environment"], "KEY": "hush-3", "EMPEROR_APP": "shop"}
     vassal = f"[uwsgi]\nprocesses = {description['workers']['processes']}\nchdir = /releases/{release}/src\n"
-    assemble(layout, ReleaseParts(release, virtualenv, vassal, environment, [], [], manifest))
+    assemble(layout, ReleaseParts(release, virtualenv, {"vassal.ini": vassal}, environment, [], [], manifest))
 
 
 def plan(action: str = "deploy", **more: Any) -> AppPlan:
@@ -92,7 +92,7 @@ def test_a_release_from_a_folder_tells_all_in_order(host: Host, tmp_path: Path) 
     build(OLD, PATH, "1" * 64, APP, "flask==3.1.0\n")
     description = {**APP, "environment": {"RATE": "hush-4"}, "secrets": "hush-5", "workers": {"processes": 4}}
     vassal = f"[uwsgi]\nprocesses = 4\nchdir = /releases/{PLACEHOLDER}/src\n"
-    sent = Sent({"path": "/a"}, vassal, {"requirements.txt": "flask==3.1.1\n"})
+    sent = Sent({"path": "/a"}, {"vassal.ini": vassal}, {"requirements.txt": "flask==3.1.1\n"})
     assert told(tmp_path, plan(description=description), sent).splitlines() == [
         f"shop: deploy, release {OLD} -> {NEW}",
         "  revision 111111111111 -> 222222222222",
@@ -117,7 +117,7 @@ def test_a_release_from_a_folder_tells_all_in_order(host: Host, tmp_path: Path) 
 
 def test_only_another_id_is_no_difference_and_the_reason_is_given(host: Host, tmp_path: Path) -> None:
     build(OLD, PATH, "1" * 64, APP)
-    sent = Sent(PATH, f"[uwsgi]\nprocesses = 2\nchdir = /releases/{PLACEHOLDER}/src\n", {})
+    sent = Sent(PATH, {"vassal.ini": f"[uwsgi]\nprocesses = 2\nchdir = /releases/{PLACEHOLDER}/src\n"}, {})
     lines = told(tmp_path, plan(revision="1" * 64), sent).splitlines()[1:]
     assert lines == ["  reason", "    why"]
 
@@ -210,13 +210,13 @@ def test_a_repair_names_what_was_changed_by_hand(host: Host, tmp_path: Path) -> 
     (release / "env/EXTRA").write_text("hush-9")
     (release / "src").chmod(0o777)
     (AppLayout("shop").virtualenvs / "77ab.complete").unlink()
-    sent = Sent(PATH, whole.replace(OLD, PLACEHOLDER))
+    sent = Sent(PATH, {"vassal.ini": whole.replace(OLD, PLACEHOLDER)})
     lines = told(tmp_path, plan("repair", id=OLD), sent).splitlines()
     assert lines == [
         f"shop: repair, release {OLD}",
         "  found",
         "    why",
-        f"    vassal.ini, htpasswd or a file in env of release {OLD} has another content",
+        f"    vassal.ini, release.service, htpasswd or a file in env of release {OLD} has another content",
         f"    {release}/src has another owner or mode than it must have",
         f"    virtualenv {release.parent.parent}/venvs/77ab is gone or incomplete",
         "    environment - EXTRA",
@@ -246,7 +246,7 @@ def test_no_value_of_a_variable_or_secret_is_ever_told(
     found = told(
         tmp_path,
         plan(action, description=after, served_description=before, id=OLD if action == "repair" else NEW),
-        Sent(PATH, "[uwsgi]\n", {}),
+        Sent(PATH, {"vassal.ini": "[uwsgi]\n"}, {}),
     )
     assert "hush" not in found
     if action in ("deploy", "rollback") and old != new:

@@ -14,6 +14,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.layout import (
     traces_of,
     vassals_of,
 )
+from ansible_collections.emperor.flask.tests.support.hosts import App
 
 
 def test_a_socket_path_fits_for_the_longest_name() -> None:
@@ -76,9 +77,9 @@ def test_no_other_name_is_a_vassal(name: str) -> None:
     assert VASSAL_NAME.fullmatch(name) is None
 
 
-def test_a_release_is_roots_and_the_app_only_reads_it() -> None:
-    layout = AppLayout("shop")
-    release = layout.release("0123456789ab")
+def test_a_release_is_roots_and_the_app_only_reads_it(shop: App) -> None:
+    layout = shop.layout
+    release = shop.build(files={"vassal.ini": "", "release.service": ""})
     found = layout.release_parts(release)
     assert [(str(one.path.relative_to(release)), one.owner, one.group, oct(one.mode)) for one in found] == [
         (".", "root", "root", "0o751"),
@@ -86,6 +87,7 @@ def test_a_release_is_roots_and_the_app_only_reads_it() -> None:
         ("env", "root", "app-shop", "0o750"),
         ("public", "root", "www-data", "0o750"),
         ("vassal.ini", "root", "app-shop", "0o640"),
+        ("release.service", "root", "app-shop", "0o640"),
     ]
 
 

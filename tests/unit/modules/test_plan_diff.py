@@ -22,7 +22,7 @@ def wanted(**changes: Any) -> dict[str, Any]:
 
 
 def test_what_differs_is_told_as_one_text(host: Host) -> None:
-    found = planned(wanted(), details={"shop": {"source": {"path": "app"}, "vassal": "", "unknown": ""}})
+    found = planned(wanted(), details={"shop": {"source": {"path": "app"}, "files": {}, "unknown": ""}})
     identity = found["apps"][0]["id"]
     assert found["diff"] == {"prepared": f"shop: create, release {identity}\n  environment\n    + LEVEL\n"}
 
@@ -46,7 +46,7 @@ def test_a_server_that_gives_nothing_costs_the_commits_alone(host: Host, tmp_pat
     )
     (host.apps / "shop/current").symlink_to("releases/0123456789ab")
     request = {"want": "deploy", "name": "shop", "description": APP, **git}
-    found = planned(request, details={"shop": {"source": git, "vassal": "", "unknown": ""}})
+    found = planned(request, details={"shop": {"source": git, "files": {}, "unknown": ""}})
     assert not found.get("failed")
     assert "  commits unknown: git cannot fetch" in found["diff"]["prepared"]
     assert "hush" not in found["diff"]["prepared"]

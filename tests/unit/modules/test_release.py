@@ -32,7 +32,7 @@ def arguments(app: App | None = None, **more: Any) -> dict[str, Any]:
         "description": description,
         "source": SOURCE,
         "virtualenv": str(app.virtualenv) if app else "/v",
-        "vassal": "[uwsgi]\n",
+        "files": {"vassal.ini": "[uwsgi]\n"},
         "environment": {"A": "1", "B": "x"},
         "secrets": {"KEY": "k%40y"},
         "users": {"ada": "$6$canary"},
