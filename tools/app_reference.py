@@ -101,6 +101,7 @@ EXAMPLES = {
     "listen.http": "listen: {http: '127.0.0.1:9090'}",
     "listen.uwsgi": "listen: {uwsgi: '127.0.0.1:3031'}",
     "listen.public": "listen: {http: '192.0.2.7:9090', public: true}",
+    "server": "server: gunicorn",
     "isolation": "isolation: strict",
     "memory_max": "{isolation: strict, memory_max: 512m}",
     "cpu_quota": "{isolation: strict, cpu_quota: 150%}",

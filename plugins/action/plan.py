@@ -28,7 +28,7 @@ _AT_ONCE = 8
 _UNTOLD = ("source", "secrets", "auth_basic_users")
 # Keys that came after the first releases. An app that does not use them keeps the release that it has: at its default,
 # none of them is told.
-_LATE = ("isolation", "memory_max", "cpu_quota")
+_LATE = ("server", "isolation", "memory_max", "cpu_quota")
 
 
 class ActionModule(AppAction):

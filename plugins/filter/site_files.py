@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.module_utils.layout import MOUNTS, AppLayout
@@ -27,6 +27,12 @@ options:
     type: list
     elements: dict
     required: true
+  between:
+    description:
+      - Files for while these apps go from the release that serves to the planned one. The sites are those of the
+        former, and reach the app by the server of either.
+    type: bool
+    default: false
   failures:
     description: Apps that failed, each with C(name), and C(served), the release that gets the traffic.
     type: list
@@ -48,18 +54,24 @@ _value:
 """
 
 
-def site_files(plans: list[dict[str, Any]], failures: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
+def site_files(
+    plans: list[dict[str, Any]], failures: list[dict[str, Any]] | None = None, between: bool = False
+) -> list[dict[str, Any]]:
     """Return the files of each app that serves a release; no secret is among their variables."""
-    return [file for app in served_apps(plans, failures) for file in files_of(app)]
+    if between:
+        # Each stays with its release as yet.
+        failures = [{"name": plan["name"], "served": plan["served"]} for plan in plans]
+    servers = {plan["name"]: [plan["description"].get("server", "uwsgi")] for plan in plans} if between else {}
+    return [file for app in served_apps(plans, failures) for file in files_of(app, servers.get(app["name"], ()))]
 
 
-def files_of(app: dict[str, Any]) -> list[dict[str, Any]]:
+def files_of(app: dict[str, Any], servers: Collection[str] = ()) -> list[dict[str, Any]]:
     """Return the files of a complete app: those that it has, and those that it may have had."""
     layout = AppLayout(app["name"])
     site = layout.mounted_at(app["domains"][0]) if app["mount"] else layout.site
     listens = app["listen"]["http"] or app["listen"]["uwsgi"]
     present = {
-        site: ("site.conf.j2", site_variables(app)),
+        site: ("site.conf.j2", site_variables(app, servers)),
         **({layout.site: ("mount.conf.j2", {"app": app})} if app["mount"] else {}),
         **({layout.redirect: ("redirect.conf.j2", {"app": app})} if app["redirect_domains"] else {}),
         **({layout.listener: ("listener.ini.j2", {"app": app})} if listens else {}),

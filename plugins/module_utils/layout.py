@@ -30,9 +30,9 @@ UNITS = Path("/etc/systemd/system")
 # What each unit that runs a release begins with, before the name of the vassal.
 RELEASE_UNIT = "flask-release@"
 WEB_GROUP = "www-data"
-# Files of a release that say how it is run: its vassal, and the unit of its own if it has one.
-VASSAL_FILE, UNIT_FILE = "vassal.ini", "release.service"
-RUN_FILES = (VASSAL_FILE, UNIT_FILE)
+# Files of a release that say how it is run: one of what serves it, and the unit of its own if it has one.
+VASSAL_FILE, GUNICORN_FILE, UNIT_FILE = "vassal.ini", "gunicorn.conf.py", "release.service"
+RUN_FILES = (VASSAL_FILE, GUNICORN_FILE, UNIT_FILE)
 # File of a release with whom nginx lets in; there only if the app asks for passwords.
 HTPASSWD = "htpasswd"
 
@@ -186,6 +186,11 @@ class AppLayout:
             found += [Directory(self.shared / parent, "root", "root", 0o751) for parent in parents]
             found.append(Directory(self.shared / path, self.user, group, mode))
         return found
+
+
+def release_sandbox() -> Path:
+    """Return what all units that run a release may not do, by the role uwsgi."""
+    return UNITS / f"{RELEASE_UNIT}.service.d/sandbox.conf"
 
 
 def release_sockets() -> Path:

@@ -3,7 +3,7 @@
 """Loads an app once before it is started: in its own virtualenv, as its own user, by the engine that will run it.
 
 uWSGI does it by itself, from the release's own vassal file and without a server; so what imports `uwsgi` works,
-and a mistake in the file shows too.
+and a mistake in the file shows too. So does gunicorn, by the program that will start it.
 """
 
 from __future__ import annotations
@@ -12,17 +12,24 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from ansible_collections.emperor.flask.plugins.module_utils import serve, servers
 from ansible_collections.emperor.flask.plugins.module_utils.commands import Result, run_as
 from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import own_words
 from ansible_collections.emperor.flask.plugins.module_utils.files import write_file
 from ansible_collections.emperor.flask.plugins.module_utils.launch import app_environment
-from ansible_collections.emperor.flask.plugins.module_utils.layout import UNIT_FILE, UNITS, VASSAL_FILE, AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.layout import (
+    GUNICORN_FILE,
+    UNIT_FILE,
+    VASSAL_FILE,
+    AppLayout,
+    release_sandbox,
+)
 
 UWSGI = "/usr/bin/uwsgi-core"
+# Our own, by the role uwsgi.
+SERVE = Path("/usr/local/lib/flask-emperor/serve")
 EMPEROR_UNIT = Path("/etc/systemd/system/flask-emperor.service")
-_FILE = "preflight.ini"
-# What all units that run a release share, by the role uwsgi.
-RELEASE_SANDBOX = "flask-release@.service.d/sandbox.conf"
+_FILE, _GUNICORN_FILE = "preflight.ini", "preflight.conf.py"
 # How the emperor's unit limits what a vassal may do; all else in it is about the emperor.
 _LIMIT = re.compile(
     r"(Inaccessible|Protect|Restrict|SystemCall|MemoryDeny|LockPersonality|RemoveIPC|NoNewPrivileges|Limit)\w*=.*"
@@ -66,6 +73,23 @@ def load(layout: AppLayout, release_id: str, stage: Path, target: str, paths: It
 
     `target` is what `wsgi` says, `paths` are the folders to import from besides the root.
     """
+    server = servers.of_release(stage)
+    by = _by_gunicorn if server is servers.GUNICORN else _by_uwsgi
+    result, good = by(layout, release_id, stage, timeout)
+    if good:
+        return
+    said = "\n".join(own_words(result.output).replace(f"{stage}/", "").splitlines()[-60:])
+    if result.code is None:
+        raise PreflightError(f"{target} was not loaded within {timeout} s; the import does not end", said)
+    if serve.NO_GUNICORN in result.output:
+        raise PreflightError("gunicorn is not installed in the app's virtualenv; add it to the requirements")
+    cause = last_error(said)
+    if cause is None and any(text in result.output for text in (_NOT_LOADED, serve.NO_CALLABLE)):
+        cause = _missing_callable(layout, stage, target, list(paths))
+    raise PreflightError(cause or f"{server.title} ended with {result.code}", said if cause else result.tail)
+
+
+def _by_uwsgi(layout: AppLayout, release_id: str, stage: Path, timeout: int) -> tuple[Result, bool]:
     text = (stage / VASSAL_FILE).read_text(encoding="utf-8")
     file = stage / _FILE
     write_file(file, staged(text, layout.release(release_id), stage).encode("utf-8"), "root", layout.user, 0o640)
@@ -73,15 +97,18 @@ def load(layout: AppLayout, release_id: str, stage: Path, target: str, paths: It
         result = _run(layout, stage, [UWSGI, "--ini", str(file), "--no-server"], timeout)
     finally:
         file.unlink()
-    if result.code == 0 and _LOADED.search(result.output):
-        return
-    said = "\n".join(own_words(result.output).replace(f"{stage}/", "").splitlines()[-60:])
-    if result.code is None:
-        raise PreflightError(f"{target} was not loaded within {timeout} s; the import does not end", said)
-    cause = last_error(said)
-    if cause is None and _NOT_LOADED in result.output:
-        cause = _missing_callable(layout, stage, target, list(paths))
-    raise PreflightError(cause or f"uWSGI ended with {result.code}", said if cause else result.tail)
+    return result, result.code == 0 and bool(_LOADED.search(result.output))
+
+
+def _by_gunicorn(layout: AppLayout, release_id: str, stage: Path, timeout: int) -> tuple[Result, bool]:
+    text = (stage / GUNICORN_FILE).read_text(encoding="utf-8").replace(f"{layout.release(release_id)}/", f"{stage}/")
+    file = stage / _GUNICORN_FILE
+    write_file(file, text.encode("utf-8"), "root", layout.user, 0o640)
+    try:
+        result = _run(layout, stage, [str(stage / "venv/bin/python"), str(SERVE), str(file), "check"], timeout)
+    finally:
+        file.unlink()
+    return result, result.code == 0 and serve.LOADED in result.output.splitlines()
 
 
 def staged(text: str, release: Path, stage: Path) -> str:
@@ -99,7 +126,7 @@ def limits_of(release: Path) -> list[str]:
     """Return what a release may not do, as properties of a unit; it may stand aside as yet. Raises OSError."""
     if not (release / UNIT_FILE).exists():
         return limits(EMPEROR_UNIT.read_text(encoding="utf-8")) if EMPEROR_UNIT.exists() else []
-    files = (UNITS / RELEASE_SANDBOX, release / UNIT_FILE)
+    files = (release_sandbox(), release / UNIT_FILE)
     lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     return [line for line in lines if _LIMIT.fullmatch(line) or _OWN_LIMIT.fullmatch(line)]
 

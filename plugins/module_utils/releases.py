@@ -82,8 +82,8 @@ def flaws(layout: AppLayout, release_id: str) -> list[str]:
         virtualenv = (release / "venv").resolve()
     except (OSError, ValueError, LookupError, RuntimeError) as error:
         return [f"release {release_id} cannot be read: {error}"]
-    counted = ", ".join(_COUNTED)
-    found = [] if intact else [f"{counted} or a file in env of release {release_id} has another content"]
+    named = ", ".join([*(name for name in RUN_FILES if (release / name).exists()), HTPASSWD])
+    found = [] if intact else [f"{named} or a file in env of release {release_id} has another content"]
     parts = [entry for entry in layout.release_parts(release) if differs(*entry)]
     found += [f"{entry.path} has another owner or mode than it must have" for entry in parts]
     if not is_complete(virtualenv, layout.user):
@@ -121,7 +121,7 @@ def misled(layout: AppLayout, release_id: str) -> list[Path]:
 
     Their last part alone, which says what is served, can be right in another folder, too.
     """
-    serving = layout.release(release_id) / vassals.SERVING
+    serving = vassals.serving_link(layout.release(release_id))
     vassal = vassals.serving_vassal(serving.parent)
     ways = {layout.current: f"releases/{release_id}"}
     if vassal is not None:
@@ -166,7 +166,7 @@ def assemble(layout: AppLayout, parts: ReleaseParts, preflight: Callable[[Path],
     if preflight is not None:
         preflight(stage)
     release = layout.release(parts.release_id)
-    for name in (vassals.STARTED, vassals.SERVING, PREVIOUS):
+    for name in (vassals.STARTED, vassals.serving_link(stage).name, PREVIOUS):
         # One that was changed by hand is replaced; its vassal goes on until the new one is checked.
         if (release / name).is_symlink():
             point_link(stage / name, str((release / name).readlink()))
@@ -232,7 +232,7 @@ def mark_rolled_back(layout: AppLayout, release_id: str, who: str) -> None:
 def activate(layout: AppLayout, release_id: str) -> bool:
     """Move all traffic to what was started last of a release. Return whether it changed anything.
 
-    For a release that serves already, `uwsgi.sock` is renamed; else `current`, the one rename that counts.
+    For a release that serves already, the link of its server is renamed; else `current`, the one rename that counts.
     """
     if not is_built(layout, release_id):
         raise ReleaseError(f"release {release_id} is not complete")
@@ -240,7 +240,7 @@ def activate(layout: AppLayout, release_id: str) -> bool:
     vassal = vassals.last_vassal(release)
     if vassal is None:
         raise ReleaseError(f"release {release_id} was never started")
-    changed = point_link(release / vassals.SERVING, str(vassals.socket_of(vassal)))
+    changed = point_link(vassals.serving_link(release), str(vassals.socket_of(vassal)))
     served = served_release(layout)
     if served not in (None, release_id):
         point_link(release / PREVIOUS, f"../{served}")

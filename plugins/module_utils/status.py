@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.module_utils import history, units, uwsgi_client, vassals, warm
+from ansible_collections.emperor.flask.plugins.module_utils import history, servers, units, vassals, warm
 from ansible_collections.emperor.flask.plugins.module_utils.health import Expectation, host_of
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.plan import drift_of_served, manifest_of, previous_good
@@ -32,12 +32,12 @@ class Process:
 
 @dataclass(frozen=True)
 class Work:
-    """What a vassal's own statistics tell."""
+    """What a vassal's own statistics tell, or what is seen of one that has none."""
 
     processes: int
     threads: int
     busy: int
-    requests: int
+    requests: int | None
 
 
 def processes(root: Path = Path("/proc")) -> dict[int, Process]:
@@ -118,10 +118,11 @@ def ask(layout: AppLayout, release: str, description: Mapping[str, Any], timeout
     """Send one request, as the check of a release does; return what is wrong with the answer."""
     health = description["health"]
     wanted = Expectation(release, health.get("status") or (), health.get("text") or "")
-    socket_path = str(layout.release(release) / vassals.SERVING)
+    folder = layout.release(release)
+    socket_path = str(vassals.serving_link(folder))
     host, mount = host_of(description["domains"]), description.get("mount", "")
     try:
-        answer = uwsgi_client.get(health["path"], host, socket_path, "http", timeout, mount)
+        answer = servers.of_release(folder).get(health["path"], host, socket_path, "http", timeout, mount)
     except (OSError, ValueError) as error:
         return f"no answer ({error})"
     return wanted.flaw(answer)
@@ -213,7 +214,7 @@ def look_at(
     view = views.get(vassal or "")
     pid = view.pid if view else 0
     asleep = bool(description.get("idle")) and view is not None and not (pid > 0 and runs(pid))
-    at_work = None if asleep or pid <= 0 else work(_stats(layout, served))
+    at_work = None if asleep or pid <= 0 else _work(layout, served, description, pid, found)
     cause = ""
     if not asleep:
         cause = ask(layout, served, description, timeout) if description else "the release does not say what it is"
@@ -239,6 +240,21 @@ def look_at(
         "warm": {name: int(left) for name, left in warm.kept(layout.name).items()},
         "rolled_back": sorted(path.parent.name for path in layout.releases.glob(f"*/{ROLLED_BACK}")),
     }
+
+
+def _work(
+    layout: AppLayout, release: str, description: Mapping[str, Any], pid: int, found: Mapping[int, Process]
+) -> Work | None:
+    folder = layout.release(release)
+    if servers.of_release(folder) is not servers.GUNICORN:
+        return work(_stats(layout, release))
+    # It tells nothing of itself, but the kernel knows its processes, and who is connected.
+    return Work(
+        processes=sum(process.parent == pid for process in found.values()),
+        threads=int(description["workers"]["threads"]),
+        busy=vassals.connections(vassals.serving_link(folder).resolve()),
+        requests=None,
+    )
 
 
 def _stats(layout: AppLayout, release: str) -> Any:

@@ -133,7 +133,7 @@ def kinds(names: Iterable[str]) -> tuple[list[str], list[str]]:
 
 def switched(app: AppLayout) -> float:
     """Return when traffic moved last: to another release, or to another vassal of the same."""
-    return _changed(app.current, app.current / vassals.SERVING)
+    return _changed(app.current, vassals.serving_link(app.current))
 
 
 def is_outdated(unit: Unit, app: AppLayout) -> bool:

@@ -29,11 +29,16 @@ class Answer:
 
 def get(path: str, host: str, socket_path: str, scheme: str = "http", timeout: float = 5.0, mount: str = "") -> Answer:
     """Ask as nginx would, for a path below a mount. Raises OSError, or ValueError if no HTTP answer comes."""
+    return exchange(_request(path, host, scheme, mount), socket_path, timeout)
+
+
+def exchange(request: bytes, socket_path: str, timeout: float) -> Answer:
+    """Send a request and read the answer, up to the end of the connection. Raises OSError or ValueError."""
     deadline = monotonic() + timeout
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
         connection.connect(socket_path)
-        connection.sendall(_request(path, host, scheme, mount))
+        connection.sendall(request)
         data = b""
         while len(data) < _MAX_ANSWER:
             # One deadline for the whole answer: a trickle of bytes must not stretch it.

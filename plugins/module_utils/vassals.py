@@ -13,10 +13,10 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.module_utils import layout
+from ansible_collections.emperor.flask.plugins.module_utils import layout, servers
 
-# Links of a release to a socket: what was started last, to be checked; and what nginx connects to.
-STARTED, SERVING = "started.sock", "uwsgi.sock"
+# Link of a release to the socket that was started last, to be checked; what nginx connects to is its server's.
+STARTED = "started.sock"
 # 1,000 vassals, or 1,000 workers of one, fill a tenth of it.
 _MAX_STATS = 8 << 20
 # Of a connection in /proc/net/unix: not accepted yet, and accepted.
@@ -53,9 +53,14 @@ def socket_of(vassal: str) -> Path:
     return layout.SOCKETS / f"{vassal}.socket"
 
 
+def serving_link(release: Path) -> Path:
+    """Return the link of a release that nginx connects to."""
+    return release / servers.of_release(release).link
+
+
 def serving_vassal(release: Path) -> str | None:
     """Return the vassal that gets a release's traffic."""
-    return _vassal_behind(release / SERVING)
+    return _vassal_behind(serving_link(release))
 
 
 def last_vassal(release: Path) -> str | None:

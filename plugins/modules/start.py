@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import diagnosis, runners, uwsgi_client, vassals, warm
+from ansible_collections.emperor.flask.plugins.module_utils import diagnosis, runners, servers, vassals, warm
 from ansible_collections.emperor.flask.plugins.module_utils.files import user_id
 from ansible_collections.emperor.flask.plugins.module_utils.health import Expectation, Verdict, check, host_of
 from ansible_collections.emperor.flask.plugins.module_utils.layout import VASSAL_NAME, AppLayout
@@ -21,6 +21,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.steps import (
     hide_secrets,
     step,
 )
+from ansible_collections.emperor.flask.plugins.module_utils.uwsgi_client import Answer
 
 DOCUMENTATION = r"""
 module: start
@@ -130,12 +131,13 @@ def message(value: Any) -> str:
 def ask_until_clear(layout: AppLayout, module: AnsibleModule) -> Verdict:
     """Check over the socket of what was started last."""
     params = module.params
-    socket_path = str(layout.release(params["release"]) / vassals.STARTED)
+    release = layout.release(params["release"])
+    socket_path, server = str(release / vassals.STARTED), servers.of_release(release)
     wanted = Expectation(params["release"], params["status"], params["text"] or "")
 
-    def ask(patience: float) -> uwsgi_client.Answer:
+    def ask(patience: float) -> Answer:
         host, scheme, mount = host_of(params["domains"]), params["scheme"], params["mount"]
-        return uwsgi_client.get(params["path"], host, socket_path, scheme, patience, mount)
+        return server.get(params["path"], host, socket_path, scheme, patience, mount)
 
     return check(ask, wanted, params["timeout"])
 

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.module_utils.layout import UNIT_FILE, VASSAL_FILE
+from ansible_collections.emperor.flask.plugins.module_utils.layout import GUNICORN_FILE, UNIT_FILE, VASSAL_FILE
 
 
 def release_files(app: Mapping[str, Any]) -> list[str]:
     """Return the names of the files that a release of a complete app has."""
-    return [VASSAL_FILE, *([UNIT_FILE] if app["isolation"] == "strict" else [])]
+    server = {"uwsgi": VASSAL_FILE, "gunicorn": GUNICORN_FILE}[app["server"]]
+    return [server, *([UNIT_FILE] if app["isolation"] == "strict" else [])]
 
 
 def recipe_of(app: Mapping[str, Any], find: Callable[[str], str]) -> str:

@@ -5,16 +5,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.health import open_path
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.identity import variable_suffix
 
 
-def site_variables(app: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the variables for site.conf.j2."""
-    return {"app": app, "suffix": variable_suffix(app["name"]), "access": access(app)}
+def site_variables(app: Mapping[str, Any], servers: Collection[str] = ()) -> dict[str, Any]:
+    """Return the variables for site.conf.j2; `servers` are those of the releases between which the app goes."""
+    known = {"app": app, "suffix": variable_suffix(app["name"]), "access": access(app)}
+    return {**known, "servers": sorted({app["server"], *servers})}
 
 
 def access(app: Mapping[str, Any]) -> dict[str, Any]:

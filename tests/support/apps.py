@@ -93,6 +93,15 @@ def mounted() -> dict[str, Any]:
     return full(mount="/shop", access=[], auth_basic_users={})
 
 
+def gunicorn(**changes: Any) -> dict[str, Any]:
+    """Return the app with every key that goes with gunicorn."""
+    ours = ("max_lifetime", "thunder_lock", "reload_on_rss", "evil_reload_on_rss")
+    gone = (*ours, "cheaper", "cheaper_initial", "cheaper_algo")
+    workers = {key: value for key, value in _FULL["workers"].items() if key not in gone}
+    app = {key: value for key, value in _FULL.items() if key not in ("listen", "uwsgi_options", "idle", "buffer_size")}
+    return copy.deepcopy({**app, "server": "gunicorn", "workers": workers, **changes})
+
+
 def full(**changes: Any) -> dict[str, Any]:
     """Return a description in which no key has its default, with some keys changed."""
     return {**copy.deepcopy(_FULL), **changes}

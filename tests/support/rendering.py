@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
@@ -31,9 +32,9 @@ def render(role: str, template: str, variables: dict[str, Any] | None = None) ->
     return lookup.run([str(ROLES / role / "templates" / template)], known)[0]
 
 
-def site(app: dict[str, Any]) -> str:
+def site(app: dict[str, Any], servers: Sequence[str] = ()) -> str:
     """Return nginx's file of a complete app."""
-    return render("flask_app", "site.conf.j2", site_variables(app))
+    return render("flask_app", "site.conf.j2", site_variables(app, servers))
 
 
 def units(app: dict[str, Any]) -> dict[str, str]:

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.emperor.flask.plugins.filter.failed_step import failed_step
 from ansible_collections.emperor.flask.plugins.plugin_utils import maintenance
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import app_spec
-from ansible_collections.emperor.flask.tests.support.apps import RELEASE, complete, full, minimal, mounted
+from ansible_collections.emperor.flask.tests.support.apps import RELEASE, complete, full, gunicorn, minimal, mounted
 from ansible_collections.emperor.flask.tests.support.parsing import read_ini, read_nginx
 from ansible_collections.emperor.flask.tests.support.rendering import (
     ROLES,
@@ -67,6 +67,7 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
     "nginx/flask-listen": ("flask-listen.j2", nginx("flask-listen.j2")),
     "nginx/flask-listen-ipv4": ("flask-listen.j2", nginx("flask-listen.j2", ipv6=False)),
     "nginx/flask-listen-off": ("flask-listen.j2", nginx("flask-listen.j2", nginx_ipv6="off", **BUSY)),
+    "nginx/flask-http-params": ("flask-http-params.j2", nginx("flask-http-params.j2")),
     "nginx/flask-uwsgi-params": ("flask-uwsgi-params.j2", nginx("flask-uwsgi-params.j2")),
     "nginx/00-unknown-host.conf": (
         "flask-apps/00-unknown-host.conf.j2",
@@ -107,6 +108,20 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
     "flask_app/site-minimal.conf": ("site.conf.j2", lambda: site(complete(minimal()))),
     "flask_app/site-full.conf": ("site.conf.j2", lambda: site(complete(full()))),
     "flask_app/site-mounted.conf": ("site.conf.j2", lambda: site(complete(mounted()))),
+    "flask_app/site-gunicorn.conf": ("site.conf.j2", lambda: site(complete(gunicorn()))),
+    "flask_app/site-both-servers.conf": ("site.conf.j2", lambda: site(complete(mounted()), ["gunicorn"])),
+    "flask_app/gunicorn-minimal.settings": (
+        "gunicorn.conf.py.j2",
+        lambda: run_file("gunicorn.conf.py", complete(minimal(server="gunicorn"))),
+    ),
+    "flask_app/gunicorn-full.settings": (
+        "gunicorn.conf.py.j2",
+        lambda: run_file("gunicorn.conf.py", complete(gunicorn())),
+    ),
+    "flask_app/release-gunicorn.service": (
+        "release.service.j2",
+        lambda: run_file("release.service", complete(gunicorn())),
+    ),
     "flask_app/mount.conf": (
         "mount.conf.j2",
         lambda: render("flask_app", "mount.conf.j2", {"app": complete(mounted())}),

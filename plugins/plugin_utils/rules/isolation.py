@@ -19,7 +19,7 @@ _LIMITS = ("memory_max", "cpu_quota")
 
 
 def check(app: dict[str, Any], path: str, problems: Problems) -> None:
-    if app["isolation"] != "strict":
+    if app["isolation"] != "strict" and app["server"] != "gunicorn":
         for key in (key for key in _LIMITS if app[key] is not None):
             problems.add(f"{path}.{key}", "goes with isolation: strict only; give that too, or leave it out")
         return

@@ -68,7 +68,8 @@ def finish(app: Mapping[str, Any]) -> dict[str, Any]:
     packages = list(app["packages"])
     if workers["loop"] == "gevent":
         workers["greenlets"] = workers["greenlets"] or _GREENLETS
-        packages.append("uwsgi-plugin-gevent-python3")
+        if app["server"] == "uwsgi":
+            packages.append("uwsgi-plugin-gevent-python3")
     return {"workers": workers, "packages": packages}
 
 

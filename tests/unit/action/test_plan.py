@@ -211,7 +211,7 @@ def test_a_name_that_nobody_gave_is_not_over(run: str) -> None:
 
 
 def test_an_app_without_the_later_keys_keeps_its_release() -> None:
-    later = {"isolation", "memory_max", "cpu_quota"}
+    later = {"server", "isolation", "memory_max", "cpu_quota"}
     assert not later & sent()["description"].keys()
     strict = sent(isolation="strict", memory_max="1g")["description"]
     assert (strict["isolation"], strict["memory_max"], "cpu_quota" in strict) == ("strict", 1024, False)

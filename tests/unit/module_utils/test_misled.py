@@ -17,7 +17,7 @@ def layout(host: Host) -> AppLayout:
     found = AppLayout("shop")
     found.release(ID).mkdir(parents=True)
     found.current.symlink_to(f"releases/{ID}")
-    (found.release(ID) / vassals.SERVING).symlink_to(vassals.socket_of(f"shop.{ID}"))
+    (vassals.serving_link(found.release(ID))).symlink_to(vassals.socket_of(f"shop.{ID}"))
     return found
 
 
@@ -37,12 +37,12 @@ def test_current_that_leads_elsewhere_is_found(layout: AppLayout, target: str) -
 
 
 def test_a_socket_of_the_same_name_elsewhere_is_found(layout: AppLayout) -> None:
-    serving = layout.release(ID) / vassals.SERVING
+    serving = vassals.serving_link(layout.release(ID))
     bend(serving, f"/tmp/shop.{ID}.socket")
     assert misled(layout, ID) == [serving]
 
 
 def test_a_release_that_never_served_misleads_nobody(layout: AppLayout) -> None:
-    (layout.release(ID) / vassals.SERVING).unlink()
+    (vassals.serving_link(layout.release(ID))).unlink()
     layout.current.unlink()
     assert misled(layout, ID) == []

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.emperor.flask.plugins.module_utils import preflight
+from ansible_collections.emperor.flask.plugins.module_utils import preflight, serve
 from ansible_collections.emperor.flask.plugins.module_utils.commands import Result
 from ansible_collections.emperor.flask.plugins.module_utils.preflight import PreflightError, last_error, limits, staged
 from ansible_collections.emperor.flask.tests.support.apps import complete, full
-from ansible_collections.emperor.flask.tests.support.hosts import ID, App
-from ansible_collections.emperor.flask.tests.support.rendering import render, vassal
+from ansible_collections.emperor.flask.tests.support.hosts import ID, App, Host
+from ansible_collections.emperor.flask.tests.support.rendering import render, run_file, vassal
 
 LOADED = """\
 *** Operational MODE: single process ***
@@ -206,6 +206,56 @@ def test_the_names_that_could_be_meant(tmp_path: Path, names: str, found: str, b
     command = [sys.executable, "-I", "-c", preflight._LIST_NAMES, target, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == f"\x1e{found}\n"
+
+
+@pytest.fixture
+def gunicorn_stage(shop: App) -> Path:
+    built = shop.build(ID, files={"gunicorn.conf.py": f'chdir = "{shop.layout.release(ID)}/src"\n'})
+    return built.rename(shop.layout.releases / f"{ID}.tmp")
+
+
+def test_gunicorn_loads_an_app_with_the_program_that_will_start_it(
+    shop: App, gunicorn_stage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def run(*given: Any) -> Result:
+        seen.append((given[1], Path(given[1][2]).read_text()))
+        return Result(0, f"printed at import\n{serve.LOADED}\n")
+
+    monkeypatch.setattr(preflight, "run_as", run)
+    preflight.load(shop.layout, ID, gunicorn_stage, "shop:app", [], 7)
+    [(command, text)] = seen
+    assert command[:2] == [f"{gunicorn_stage}/venv/bin/python", "/usr/local/lib/flask-emperor/serve"]
+    assert text == f'chdir = "{gunicorn_stage}/src"\n'
+    assert list(gunicorn_stage.glob("preflight*")) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        (serve.NO_GUNICORN, "gunicorn is not installed in the app's virtualenv; add it to the requirements"),
+        (f"claims: {serve.LOADED}", "gunicorn ended with 1"),
+        ("KeyError: 'DB_URL'", "KeyError: 'DB_URL'"),
+    ],
+)
+def test_what_gunicorn_cannot_load_is_told(
+    shop: App, gunicorn_stage: Path, monkeypatch: pytest.MonkeyPatch, said: str, cause: str
+) -> None:
+    assert str(failure(shop, gunicorn_stage, monkeypatch, Result(1, f"{said}\n"))) == cause
+
+
+def test_a_unit_of_its_own_has_limits_of_its_own(shop: App, host: Host) -> None:
+    app = complete(full())
+    shared = host.units / "flask-release@.service.d/sandbox.conf"
+    shared.parent.mkdir()
+    shared.write_text(render("uwsgi", "flask-release-sandbox.conf.j2"))
+    files = {"vassal.ini": "", "release.service": run_file("release.service", app)}
+    found = preflight.limits_of(shop.build(ID, files=files))
+    names = {line.partition("=")[0] for line in found}
+    assert {"TemporaryFileSystem", "BindReadOnlyPaths", "BindPaths", "MemoryMax", "CPUQuota", "TasksMax"} <= names
+    assert {"PrivateUsers", "ProtectSystem", "SystemCallFilter", "RestrictNamespaces"} <= names
+    assert not names & {"User", "Type", "ExecStart", "Environment", "Restart", "KillMode", "SyslogIdentifier"}
 
 
 def test_a_real_vassals_file_is_moved_as_a_whole() -> None:

@@ -115,7 +115,7 @@ def test_users_are_for_nginx_alone_and_part_of_what_was_built(layout: AppLayout)
     assert is_built(layout, ID)
     file.chmod(0o644)
     assert flaws(layout, ID) == [f"{file} has another owner or mode than it must have"]
-    changed = f"vassal.ini, release.service, htpasswd or a file in env of release {ID} has another content"
+    changed = f"vassal.ini, htpasswd or a file in env of release {ID} has another content"
     file.chmod(0o640)
     file.write_text("eve:$6$x$y\n")
     assert flaws(layout, ID) == [changed]
