@@ -59,7 +59,7 @@ def _files(app: dict[str, Any]) -> Iterator[dict[str, Any]]:
     layout = AppLayout(app["name"])
     works = [("daemon", work) for work in app["daemons"]] + [("cron", work) for work in app["cron"]]
     for kind, work in works:
-        given = {"app": {key: app[key] for key in ("name", "user", "root")}, "kind": kind, "work": work}
+        given = {"app": {key: app[key] for key in ("name", "user", "root", "isolation")}, "kind": kind, "work": work}
         given["command"] = quoted(work["command"])
         for suffix in ("service", "timer") if kind == "cron" else ("service",):
             path = f"/etc/systemd/system/{layout.unit(work['name'], suffix)}"

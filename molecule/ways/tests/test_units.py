@@ -141,6 +141,10 @@ def test_it_sees_its_own_folders_alone(host: Any, app: str) -> None:
     assert told["hidden"] == ["/etc/flask-emperor", "/run/flask-emperor", "/etc/nginx"]
 
 
+def test_its_daemons_see_no_more(host: Any) -> None:
+    assert host.file(f"/srv/apps/{ALONE}/shared/instance/looked.txt").content_string == f"{ALONE}\n"
+
+
 def test_it_has_limits_of_its_own(host: Any) -> None:
     unit = vassal(host, ALONE)
     assert shown(host, unit, "MemoryMax") == str(256 << 20)
