@@ -93,6 +93,17 @@ def test_an_app_that_listens_has_a_file_for_it_and_others_have_none(listen: dict
     assert found[-1].get("state") == "absent"
 
 
+@pytest.mark.parametrize(("before", "after"), [("uwsgi", "gunicorn"), ("gunicorn", "uwsgi")])
+def test_between_two_servers_the_site_is_the_served_ones_and_reaches_either(before: str, after: str) -> None:
+    old, new = (stored(complete(minimal(server=server, domains=[f"shop.{server}"]))) for server in (before, after))
+    plan = planned(description=new, served_description=old)
+    [site] = [file for file in site_files([plan], between=True) if file.get("template") == "site.conf.j2"]
+    assert site["vars"]["servers"] == ["gunicorn", "uwsgi"]
+    assert site["vars"]["app"]["domains"] == [f"shop.{before}"]
+    [site] = [file for file in site_files([plan]) if file.get("template") == "site.conf.j2"]
+    assert (site["vars"]["servers"], site["vars"]["app"]["domains"]) == ([after], [f"shop.{after}"])
+
+
 def test_no_apps_have_no_sites() -> None:
     assert site_files([]) == []
 

@@ -17,7 +17,7 @@ def layout(host: Host) -> AppLayout:
     found = AppLayout("shop")
     found.release(ID).mkdir(parents=True)
     found.current.symlink_to(f"releases/{ID}")
-    (vassals.serving_link(found.release(ID))).symlink_to(vassals.socket_of(f"shop.{ID}"))
+    vassals.serving_link(found.release(ID)).symlink_to(vassals.socket_of(f"shop.{ID}"))
     return found
 
 
@@ -43,6 +43,6 @@ def test_a_socket_of_the_same_name_elsewhere_is_found(layout: AppLayout) -> None
 
 
 def test_a_release_that_never_served_misleads_nobody(layout: AppLayout) -> None:
-    (vassals.serving_link(layout.release(ID))).unlink()
+    vassals.serving_link(layout.release(ID)).unlink()
     layout.current.unlink()
     assert misled(layout, ID) == []
