@@ -29,6 +29,7 @@ _NUMBERS = {
 }
 # MiB. Python with Flask takes 30 to 40 resident and, with its libraries, 100 of address space.
 _MEMORY = {"reload_on_rss": 32, "evil_reload_on_rss": 32, "memory_limit": 128}
+_LOOPS = ("gevent",)
 _GREENLETS = 100
 # Of a process, besides its own: OpenBLAS, for one, starts one for each core, at most 64 in the wheels of numpy.
 _LIBRARY_THREADS = 64
@@ -94,6 +95,10 @@ def _check_relations(workers: Mapping[str, Any], path: str, problems: Problems) 
         problems.add(f"{path}.max_requests_delta", "goes with max_requests only; give that too")
     if workers["thunder_lock"] and workers["processes"] == 1:
         problems.add(f"{path}.thunder_lock", "is a lock between processes, and there is one; leave it out")
+    # Not by choices of the spec: of a key without a value, Ansible remembers None, and takes that for a choice when the
+    # next app has no workers either.
+    if workers["loop"] not in (None, *_LOOPS):
+        problems.add(f"{path}.loop", f"{workers['loop']!r} is not one of {', '.join(_LOOPS)}")
     if workers["loop"] == "gevent":
         if workers["threads"] > 1:
             problems.add(f"{path}.threads", "goes with no loop; give greenlets instead")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import app_spec
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import VARIABLE, app_spec
 from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError, read_apps
 from ansible_collections.emperor.flask.tests.support.apps import complete, full, minimal, mistakes
 
@@ -124,3 +126,10 @@ def test_no_message_shows_a_secret(secrets: Any) -> None:
     assert len(said) == 1
     assert "hunter2" not in said[0]
     assert "4711" not in said[0]
+
+
+def test_ansible_itself_takes_several_apps_that_say_the_least() -> None:
+    """It uses one default for all of them, and writes into it."""
+    spec = {VARIABLE: {"type": "list", "elements": "dict", "options": app_spec()}}
+    given = {VARIABLE: [minimal(), minimal(name="blog"), minimal(name="third")]}
+    assert ArgumentSpecValidator(copy.deepcopy(spec)).validate(given).error_messages == []
