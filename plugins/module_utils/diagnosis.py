@@ -37,6 +37,10 @@ _REMEDIES = (
         "a service that the app needs does not answer from this host; look at its address and its firewall",
     ),
     (r"(no such table|UndefinedTable|doesn't exist)", "the database lacks a table; let release_command make it"),
+    (
+        r"(uWSGI|gunicorn) ended with (217|226)$",
+        "systemd cannot shut it off here; give a host in a container SYS_ADMIN and SYS_PTRACE, or isolate it less",
+    ),
     (r"has no callable '(?P<what>[^']+)'", "write one of the names that were found into wsgi, after the colon"),
     (r"the import does not end", "the lines above say where it waits; import must not wait or loop"),
     (

@@ -32,7 +32,7 @@ EMPEROR_UNIT = Path("/etc/systemd/system/flask-emperor.service")
 _FILE, _GUNICORN_FILE = "preflight.ini", "preflight.conf.py"
 # How the emperor's unit limits what a vassal may do; all else in it is about the emperor.
 _LIMIT = re.compile(
-    r"(Inaccessible|Protect|Restrict|SystemCall|MemoryDeny|LockPersonality|RemoveIPC|NoNewPrivileges|Limit)\w*=.*"
+    r"(Inaccessible|Protect|Restrict|SystemCall|MemoryDeny|LockPersonality|NoNewPrivileges|Limit)\w*=.*"
 )
 # What the unit of a release of its own has besides.
 _OWN_LIMIT = re.compile(r"(TemporaryFileSystem|Bind\w+|PrivateUsers|MemoryMax|CPUQuota|TasksMax)=.+")

@@ -13,6 +13,7 @@ import importlib.util
 import runpy
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,11 @@ def bridge(app: App, release: str, mount: str) -> App:
 
         try:
             return app(environ, start)
+        except Exception:
+            # gunicorn would tell it too, but after the line below, which ends what is of this request.
+            traceback.print_exc()
+            start("500 Internal Server Error", [("Content-Type", "text/plain")], sys.exc_info())
+            return [b"Internal Server Error\n"]
         finally:
             took = time.monotonic() - begin
             if answered[0] >= 500 or took > _SLOW:

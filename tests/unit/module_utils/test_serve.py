@@ -40,6 +40,11 @@ class Answers:
         return [b"body"]
 
 
+@pytest.fixture(autouse=True)
+def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve.time, "monotonic", lambda: 0.0)
+
+
 def ask(app: serve.App) -> list[Any]:
     heard: list[Any] = []
     body = serve.bridge(app, "0123456789ab", "/shop")(dict(ASKED), lambda *given: heard.extend(given))
@@ -62,12 +67,23 @@ def test_a_request_that_failed_gets_a_line(capsys: pytest.CaptureFixture[str], s
     assert capsys.readouterr().err == noted
 
 
-def test_an_app_that_raises_gets_a_line_and_gunicorn_the_error(capsys: pytest.CaptureFixture[str]) -> None:
+def raising(error: BaseException) -> serve.App:
     def app(_environ: dict[str, Any], _start: Callable[..., Any]) -> Iterable[bytes]:
-        raise KeyError("x")
+        raise error
 
-    with pytest.raises(KeyError):
-        ask(app)
+    return app
+
+
+def test_the_error_of_an_app_stands_before_the_line_of_its_request(capsys: pytest.CaptureFixture[str]) -> None:
+    status, headers, _, body = ask(raising(KeyError("x")))
+    assert (status, body) == ("500 Internal Server Error", b"Internal Server Error\n")
+    assert ("X-Emperor-Release", "0123456789ab") in headers
+    assert capsys.readouterr().err.splitlines()[-2:] == ["KeyError: 'x'", f"request {'f' * 32}: status 500, 0 ms"]
+
+
+def test_the_end_of_a_worker_in_a_request_gets_a_line_and_stays_an_end(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        ask(raising(SystemExit(1)))
     assert capsys.readouterr().err == f"request {'f' * 32}: status 500, 0 ms\n"
 
 
