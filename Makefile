@@ -57,6 +57,8 @@ lock: tools ## resolve the tools anew, after a change of pyproject.toml
 	    --no-annotate --no-header --upgrade --group dev --output-file requirements-dev.lock
 	@echo 'uv>=0.9,<1' | uv pip compile --quiet --no-config --universal --python-version 3.10 --generate-hashes \
 	    --no-annotate --custom-compile-command 'make lock' --upgrade --output-file roles/flask_app/files/uv.txt -
+	@echo 'pyuwsgi>=2.0.30,<3' | uv pip compile --quiet --no-config --universal --python-version 3.8 --generate-hashes \
+	    --no-annotate --custom-compile-command 'make lock' --upgrade --output-file roles/flask_app/files/pyuwsgi.txt -
 	@$(PYTHON) tools/bootstrap.py
 
 tools:

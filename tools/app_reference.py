@@ -48,6 +48,8 @@ EXAMPLES = {
     "python_path": "python_path: [src]",
     "requirements": "requirements: requirements/production.txt",
     "installer": "installer: pip",
+    "python": "python: '3.12'",
+    "uwsgi_engine": "uwsgi_engine: app",
     "packages": "packages: [libpq5]",
     "domains": 'domains: [shop.example.org, "*.shop.example.org"]',
     "redirect_domains": "redirect_domains: [www.shop.example.org]",

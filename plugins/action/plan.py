@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.emperor.flask.plugins.module_utils.details import PLACEHOLDER
 from ansible_collections.emperor.flask.plugins.module_utils.digests import secrets_digest
+from ansible_collections.emperor.flask.plugins.module_utils.engines import is_own
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
-from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import ABSENT, PRESENT, app_spec, is_absent
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import ABSENT, PRESENT, is_absent
 from ansible_collections.emperor.flask.plugins.plugin_utils.apps import absent_names
 from ansible_collections.emperor.flask.plugins.plugin_utils.controller_requirements import requirements_of
 from ansible_collections.emperor.flask.plugins.plugin_utils.release_files import recipe_of, release_files
@@ -26,9 +28,16 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import S
 _AT_ONCE = 8
 # Keys of an app that its description leaves out, or has a digest of.
 _UNTOLD = ("source", "secrets", "auth_basic_users")
-# Keys that came after the first releases. An app that does not use them keeps the release that it has: at its default,
+# Keys that came after the first releases. An app that does not use them keeps the release that it has: at these values,
 # none of them is told.
-_LATE = ("server", "isolation", "memory_max", "cpu_quota")
+_LATE = {
+    "server": "uwsgi",
+    "isolation": "standard",
+    "memory_max": None,
+    "cpu_quota": None,
+    "python": None,
+    "uwsgi_engine": "distribution",
+}
 
 
 class ActionModule(AppAction):
@@ -37,7 +46,7 @@ class ActionModule(AppAction):
     _VALID_ARGS = frozenset(
         {
             *("apps", "only", "version", "want", "release", "again", "purge"),
-            *("packages", "uv_home", "uv_requirements"),
+            *("engine_requirements", "unfetched", "packages", "uv_home", "uv_requirements"),
         }
     )
 
@@ -63,10 +72,11 @@ class ActionModule(AppAction):
         if want == "deploy":
             self.keep_key_off_the_host([app["name"] for app in chosen if app["source"]["key"]])
             recipes = [recipe_of(app, lambda name: self._find_needle("templates", name)) for app in chosen]
+            engine = hashlib.sha256((args.get("engine_requirements") or "").encode()).hexdigest()
             again = bool(args.get("again"))
             # Slow digests, and git asked what a folder holds: waiting, for the most part.
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                described = list(pool.map(describe, chosen, recipes))
+                described = list(pool.map(describe, chosen, recipes, repeat(engine)))
             requests = [{**request, "again": again} for request in described]
             packages = [*args.get("packages", []), *(name for app in chosen for name in app["packages"])]
         else:
@@ -79,6 +89,7 @@ class ActionModule(AppAction):
             "known": [*(app["name"] for app in apps), *absent],
             "absent": leaving,
             "purge": args.get("purge", False),
+            "unfetched": args.get("unfetched") or {},
             "packages": sorted(set(packages)),
             "uv_home": args["uv_home"],
             "uv_requirements": args["uv_requirements"],
@@ -91,7 +102,7 @@ class ActionModule(AppAction):
         result["abandoned"] = {name: holder["run"] for name, holder in holders.items() if is_over(holder["run"])}
         # Ansible shows the difference of a task that changes something, which this one does in check mode alone.
         # Where something is missing for the comparison, the role installs it and compares again.
-        asked_again = result.get("missing_packages") or result.get("uv_missing")
+        asked_again = any(result.get(key) for key in ("missing_packages", "uv_missing", "missing_pythons"))
         if "diff" in result and not self._task.check_mode and not asked_again:
             self._display.display(f"\n{(task_vars or {}).get('inventory_hostname')}:\n{result['diff']['prepared']}")
         return result
@@ -130,9 +141,15 @@ def states_of(name: str, variables: dict[str, Any]) -> set[str]:
     return {ABSENT if is_absent(app) else PRESENT for app in apps if app.get("name") == name}
 
 
-def describe(app: dict[str, Any], recipe: str) -> dict[str, Any]:
-    """Return what names a release of an app: its description, and its revision or where to ask for it."""
-    description = {key: value for key, value in app.items() if key not in _UNTOLD and not _is_late(key, value)}
+def describe(app: dict[str, Any], recipe: str, engine: str = "") -> dict[str, Any]:
+    """Return what names a release of an app: its description, and its revision or where to ask for it.
+
+    `recipe` and `engine` are digests of what the files that run it and a uWSGI of its own are made from.
+    """
+    known = {key: value for key, value in app.items() if key not in _UNTOLD}
+    description = {key: value for key, value in known.items() if key not in _LATE or value != _LATE[key]}
+    if is_own(app):
+        description["engine"] = engine
     secrets = {"secrets": secrets_digest(app["name"], app["secrets"]), "secret_names": sorted(app["secrets"])}
     users = {"auth_basic_users": secrets_digest(app["name"], app["auth_basic_users"])}
     described = description | secrets | users | {"recipe": recipe}
@@ -141,10 +158,6 @@ def describe(app: dict[str, Any], recipe: str) -> dict[str, Any]:
     if source["git"]:
         return {**request, "git": source["git"], "version": source["version"]}
     return {**request, "revision": controller_revision(app)}
-
-
-def _is_late(key: str, value: Any) -> bool:
-    return key in _LATE and value == app_spec()[key].get("default")
 
 
 def accesses(apps: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 # No options, or told in lines of their own.
 _NO_OPTIONS = frozenset(
     {
-        *("name", "user", "builder", "root", "source", "recipe"),
+        *("name", "user", "builder", "root", "source", "recipe", "engine"),
         *("environment", "secrets", "secret_names", "auth_basic_users"),
     }
 )
@@ -102,7 +102,8 @@ def option_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     # Digests, which tell nobody anything.
     if (old.get("auth_basic_users") or "") != (new.get("auth_basic_users") or ""):
         lines.append("auth_basic_users changed")
-    return [*lines, "the template of vassal.ini changed"] if old.get("recipe") != new.get("recipe") else lines
+    untold = {"recipe": "the template of vassal.ini changed", "engine": "the app's own uWSGI changed"}
+    return [*lines, *(text for key, text in untold.items() if old.get(key) != new.get(key))]
 
 
 def _options(prefix: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.emperor.flask.plugins.module_utils import changes
 from ansible_collections.emperor.flask.plugins.module_utils.commits import Repository, within
+from ansible_collections.emperor.flask.plugins.module_utils.engines import run_files
 from ansible_collections.emperor.flask.plugins.module_utils.layout import RUN_FILES, AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.plan import AT_REST, AppPlan, manifest_of
 from ansible_collections.emperor.flask.plugins.module_utils.releases import flaws
@@ -181,7 +182,7 @@ def _file_sections(layout: AppLayout, plan: AppPlan, sent: Sent) -> Iterator[lis
     """Yield how each file that says how the app is run differs, the ids of the two releases apart."""
     served = plan.served or plan.id
     before = _run_files(layout.release(served))
-    after = sent.files or _run_files(layout.release(plan.id))
+    after = run_files(sent.files, plan.description) or _run_files(layout.release(plan.id))
     if not (before and after):
         return
     for name in RUN_FILES:

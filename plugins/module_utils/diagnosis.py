@@ -19,6 +19,10 @@ _UWSGI = re.compile(
 # The first that fits wins: what is certain stands before what is likely.
 _REMEDIES = (
     (
+        r"the host has no Python (?P<what>[\d.]+)",
+        "install /usr/local/bin/python{what}, write the path of one, or write a version that the host has",
+    ),
+    (
         r"ModuleNotFoundError: No module named '(?P<what>[\w.]+)'",
         "{what} is neither in the source nor installed: add it to the requirements, or name its folder in python_path",
     ),

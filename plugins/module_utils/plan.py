@@ -27,10 +27,12 @@ from ansible_collections.emperor.flask.plugins.module_utils.releases import (
 )
 from ansible_collections.emperor.flask.plugins.module_utils.retirement import unfinished
 
-# In check mode on a bare host there may be no git yet to ask.
+# In check mode on a bare host there may be no git yet to ask, or a Python that is still to be fetched.
 UNKNOWN = "unknown"
 # Nothing is to be done for these: as it should be, left as it is on purpose, or not to be helped.
 AT_REST = ("unchanged", "held", "failed")
+# What keys of a description that are no options stand for.
+_NAMES = {"recipe": "vassal template", "engine": "version of uWSGI"}
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def plan_app(request: Mapping[str, Any]) -> AppPlan:
 def _plan_deploy(request: Mapping[str, Any]) -> AppPlan:
     description, revision = request["description"], request["revision"]
     layout = AppLayout(description["name"])
-    wanted = UNKNOWN if revision is None else release_id(description, revision, request["interpreter"])
+    interpreter = request["interpreter"]
+    wanted = UNKNOWN if None in (revision, interpreter) else release_id(description, str(revision), interpreter)
     served = served_release(layout)
     manifest = manifest_of(layout, served)
     built = is_built(layout, wanted)
@@ -233,7 +236,7 @@ def changes(manifest: Mapping[str, Any], served: str, description: Mapping[str, 
         return f"release {served} has no readable {MANIFEST}"
     changed = sorted(key for key in {*description, *known} if description.get(key) != known.get(key))
     source = [] if manifest.get("revision") == revision else ["source"]
-    named = [*source, *("vassal template" if key == "recipe" else key for key in changed)]
+    named = [*source, *(_NAMES.get(key, key) for key in changed)]
     return f"changed: {', '.join(named)}" if named else "changed: Python"
 
 

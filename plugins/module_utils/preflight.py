@@ -9,10 +9,11 @@ and a mistake in the file shows too. So does gunicorn, by the program that will 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from ansible_collections.emperor.flask.plugins.module_utils import serve, servers
+from ansible_collections.emperor.flask.plugins.module_utils import engines, serve, servers, uwsgi_options
 from ansible_collections.emperor.flask.plugins.module_utils.commands import Result, run_as
 from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import own_words
 from ansible_collections.emperor.flask.plugins.module_utils.files import write_file
@@ -25,7 +26,6 @@ from ansible_collections.emperor.flask.plugins.module_utils.layout import (
     release_sandbox,
 )
 
-UWSGI = "/usr/bin/uwsgi-core"
 # Our own, by the role uwsgi.
 SERVE = Path("/usr/local/lib/flask-emperor/serve")
 EMPEROR_UNIT = Path("/etc/systemd/system/flask-emperor.service")
@@ -94,7 +94,7 @@ def _by_uwsgi(layout: AppLayout, release_id: str, stage: Path, timeout: int) -> 
     file = stage / _FILE
     write_file(file, staged(text, layout.release(release_id), stage).encode("utf-8"), "root", layout.user, 0o640)
     try:
-        result = _run(layout, stage, [UWSGI, "--ini", str(file), "--no-server"], timeout)
+        result = _run(layout, stage, [engines.program(stage), "--ini", str(file), "--no-server"], timeout)
     finally:
         file.unlink()
     return result, result.code == 0 and bool(_LOADED.search(result.output))
@@ -109,6 +109,20 @@ def _by_gunicorn(layout: AppLayout, release_id: str, stage: Path, timeout: int) 
     finally:
         file.unlink()
     return result, result.code == 0 and serve.LOADED in result.output.splitlines()
+
+
+def check_options(layout: AppLayout, stage: Path, description: Mapping[str, Any]) -> None:
+    """Ask an app's own uWSGI if it knows what the app says; the host's was asked before. Raises PreflightError."""
+    if not engines.is_own(description) or not uwsgi_options.asks(description):
+        return
+
+    def run(command: list[str]) -> tuple[int, str, str]:
+        result = _run(layout, stage, command, 30)
+        return result.code or 0, result.output, ""
+
+    engine = uwsgi_options.read_engine(run, engines.program(stage), (), whose="the app's own")
+    if found := uwsgi_options.flaws(description, engine):
+        raise PreflightError("\n".join(found))
 
 
 def staged(text: str, release: Path, stage: Path) -> str:

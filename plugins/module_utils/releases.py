@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.emperor.flask.plugins.module_utils import vassals
 from ansible_collections.emperor.flask.plugins.module_utils.commands import SYSTEM_PYTHON
 from ansible_collections.emperor.flask.plugins.module_utils.digests import digest
+from ansible_collections.emperor.flask.plugins.module_utils.engines import ENGINE, OF_VIRTUALENV
 from ansible_collections.emperor.flask.plugins.module_utils.files import (
     copy_public,
     differs,
@@ -64,6 +65,9 @@ class ReleaseParts:
     manifest: Mapping[str, Any]
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
     error_pages: Sequence[Mapping[str, Any]] = ()
+    # Whether the uWSGI of the virtualenv runs it.
+    own_engine: bool = False
+    python: str = SYSTEM_PYTHON
 
 
 def is_built(layout: AppLayout, release_id: str) -> bool:
@@ -82,7 +86,7 @@ def flaws(layout: AppLayout, release_id: str) -> list[str]:
         virtualenv = (release / "venv").resolve()
     except (OSError, ValueError, LookupError, RuntimeError) as error:
         return [f"release {release_id} cannot be read: {error}"]
-    named = ", ".join([*(name for name in RUN_FILES if (release / name).exists()), HTPASSWD])
+    named = ", ".join([*(name for name in RUN_FILES if (release / name).exists()), HTPASSWD, ENGINE])
     found = [] if intact else [f"{named} or a file in env of release {release_id} has another content"]
     parts = [entry for entry in layout.release_parts(release) if differs(*entry)]
     found += [f"{entry.path} has another owner or mode than it must have" for entry in parts]
@@ -100,10 +104,12 @@ def read_manifest(release: Path) -> dict[str, Any]:
 
 
 def _digest_of(release: Path) -> str:
-    """Return a digest of what makes the vassal start as it does, files and environment, and of nginx's users."""
-    found = [path for name in _COUNTED if (path := release / name).exists()]
-    files = [*found, *sorted((release / "env").iterdir())]
-    return digest([[path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in files], length=64)
+    """Return a digest of what a vassal starts with, files, environment and engine, and of nginx's users."""
+    counted = [path for name in _COUNTED if (path := release / name).exists()]
+    files = [*counted, *sorted((release / "env").iterdir())]
+    found = [[path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in files]
+    links = [[ENGINE, str(link.readlink())] for link in [release / ENGINE] if link.is_symlink()]
+    return digest([*found, *links], length=64)
 
 
 def staging(layout: AppLayout, release_id: str) -> Path:
@@ -143,7 +149,7 @@ def assemble(layout: AppLayout, parts: ReleaseParts, preflight: Callable[[Path],
     # Without site and environment, so that nothing of the app's own runs here; a file that is no
     # valid Python (a template of one, say) is no error.
     subprocess.run(
-        [SYSTEM_PYTHON, "-I", "-S", "-m", "compileall", "-q", str(source)],
+        [parts.python, "-I", "-S", "-m", "compileall", "-q", str(source)],
         capture_output=True,
         check=False,
     )
@@ -160,6 +166,8 @@ def assemble(layout: AppLayout, parts: ReleaseParts, preflight: Callable[[Path],
         lines = "".join(f"{name}:{hashed}\n" for name, hashed in parts.users.items())
         write_file(stage / HTPASSWD, lines.encode("utf-8"), "root", WEB_GROUP, 0o640)
     point_link(stage / "venv", os.path.relpath(parts.virtualenv, layout.release(parts.release_id)))
+    if parts.own_engine:
+        point_link(stage / ENGINE, f"venv/{OF_VIRTUALENV}")
     manifest = json.dumps({**parts.manifest, "digest": _digest_of(stage)}, indent=2, sort_keys=True) + "\n"
     write_file(stage / MANIFEST, manifest.encode("utf-8"), "root", "root", 0o600)
     set_access(stage, "root", "root", 0o751)

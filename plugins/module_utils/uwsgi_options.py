@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The emperor.flask maintainers
 # SPDX-License-Identifier: MIT
-"""Which options of uWSGI an app needs that not every host's uWSGI has, and which of them the host's has.
+"""Which options of uWSGI an app needs that not every uWSGI has, and which of them a certain one has.
 
 A vassal's file is strict: an option that uWSGI does not know ends its start. So it is asked before.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,18 +21,22 @@ _SINCE_2_0_29 = "max-requests-delta"
 
 @dataclass(frozen=True)
 class Engine:
-    """A host's uWSGI with some plugins: its version, its options, and the plugins that it lacks."""
+    """A uWSGI with some plugins: its version, its options, the plugins that it lacks, and whose it is."""
 
     version: str
     options: frozenset[str]
     missing_plugins: frozenset[str]
+    whose: str = "the host's"
 
 
-def read_engine(run: Callable[[list[str]], tuple[int, str, str]], program: str, plugins: Iterable[str]) -> Engine:
-    """Ask a uWSGI what it knows with these plugins."""
-    out, err = run([program, "--plugins", ",".join(plugins), "--help"])[1:]
+def read_engine(
+    run: Callable[[list[str]], tuple[int, str, str]], program: str, plugins: Sequence[str], whose: str = "the host's"
+) -> Engine:
+    """Ask a uWSGI what it knows with these plugins, if there are any."""
+    load = ["--plugins", ",".join(plugins)] if plugins else []
+    out, err = run([program, *load, "--help"])[1:]
     version = run([program, "--version"])[1].strip()
-    return Engine(version, frozenset(_OPTION.findall(out)), frozenset(_MISSING_PLUGIN.findall(out + err)))
+    return Engine(version, frozenset(_OPTION.findall(out)), frozenset(_MISSING_PLUGIN.findall(out + err)), whose)
 
 
 def plugins_of(description: Mapping[str, Any]) -> tuple[str, ...]:
@@ -41,12 +45,12 @@ def plugins_of(description: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def asks(description: Mapping[str, Any]) -> bool:
-    """Tell whether an app says anything that the host's uWSGI might not know."""
+    """Tell whether an app says anything that its uWSGI might not know."""
     return bool(description.get("uwsgi_options") or _delta(description))
 
 
 def flaws(description: Mapping[str, Any], engine: Engine) -> list[str]:
-    """Return what the host's uWSGI does not know of what an app says, and what to do, one a line."""
+    """Return what the uWSGI does not know of what an app says, and what to do, one a line."""
     options = description.get("uwsgi_options", {})
     found = [
         f"uwsgi_options.plugin: the host's uWSGI has no plugin {plugin}; list its package under packages"
@@ -55,8 +59,8 @@ def flaws(description: Mapping[str, Any], engine: Engine) -> list[str]:
     ]
     if _delta(description) and _SINCE_2_0_29 not in engine.options:
         found.append(
-            f"workers.max_requests_delta: the host's uWSGI is {engine.version}, and 2.0.29 is the first that has it; "
-            "leave it out"
+            f"workers.max_requests_delta: {engine.whose} uWSGI is {engine.version}, and 2.0.29 is the first that has "
+            "it; leave it out"
         )
     return [*found, *(_unknown(name, engine) for name in options if name not in engine.options)]
 
@@ -68,4 +72,4 @@ def _delta(description: Mapping[str, Any]) -> Any:
 def _unknown(name: str, engine: Engine) -> str:
     near = difflib.get_close_matches(name, sorted(engine.options), n=1)
     hint = f"did you mean '{near[0]}'?" if near else "if it is a plugin's, name that with plugin"
-    return f"uwsgi_options.{name}: the host's uWSGI {engine.version} has no such option; {hint}"
+    return f"uwsgi_options.{name}: {engine.whose} uWSGI {engine.version} has no such option; {hint}"

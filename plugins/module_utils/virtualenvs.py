@@ -38,11 +38,12 @@ def find_requirements(source: Path, named: str | None, installer: str) -> Path |
     return found
 
 
-def virtualenv_id(source: Path, files: Mapping[Path, str], installer: str, interpreter: str) -> str:
-    """Return the name of the virtualenv: a digest of interpreter, installer and every file that counts."""
+def virtualenv_id(source: Path, files: Mapping[Path, str], installer: str, interpreter: str, engine: str = "") -> str:
+    """Return the name of the virtualenv: a digest of interpreter, installer, engine and every file that counts."""
     inputs = {str(path.relative_to(source)): text for path, text in files.items()}
     # What is installed from the source itself changes with it.
-    return digest([interpreter, installer, inputs, tree_digest(source) if needs_source(files) else ""])
+    of_source = tree_digest(source) if needs_source(files) else ""
+    return digest([interpreter, installer, inputs, of_source, *([engine] if engine else [])])
 
 
 def has_hashes(files: Mapping[Path, str]) -> bool:
@@ -60,7 +61,10 @@ def marker(virtualenv: Path) -> Path:
 
 
 def is_complete(virtualenv: Path, user: str) -> bool:
-    """Tell whether a virtualenv was built to its end, and for the app's user of today."""
+    """Tell whether a virtualenv was built to its end, for the app's user of today, and still has its Python."""
+    python = virtualenv / "bin/python"
+    if python.is_symlink() and not python.exists():
+        return False
     return marker(virtualenv).exists() and not differs(virtualenv, "root", user, 0o750)
 
 
@@ -111,19 +115,24 @@ def _read(path: Path) -> str:
 
 
 def build_commands(
-    target: Path, requirements: Path | None, installer: str, uv: Path, hashed: bool = False
+    target: Path,
+    requirements: Path | None,
+    installer: str,
+    uv: Path,
+    hashed: bool = False,
+    base: str = SYSTEM_PYTHON,
 ) -> list[list[str]]:
     """Return the commands that build a virtualenv, to be run in the folder of the requirements.
 
-    `hashed` says that a hash stands somewhere in them.
+    `hashed` says that a hash stands somewhere in them; `base` is the Python that it is made from.
     """
     python = str(target / "bin/python")
     if installer == "pip":
-        commands = [[SYSTEM_PYTHON, "-m", "venv", str(target)]]
+        commands = [[base, "-m", "venv", str(target)]]
         if requirements is not None:
             commands.append([python, "-m", "pip", "install", "--no-input", "--requirement", str(requirements)])
         return commands
-    commands = [[str(uv), "venv", "--allow-existing", "--python", SYSTEM_PYTHON, str(target)]]
+    commands = [[str(uv), "venv", "--allow-existing", "--python", base, str(target)]]
     if requirements is None:
         return commands
     install = [str(uv), "pip", "install", "--compile-bytecode", "--python", python]
@@ -138,3 +147,11 @@ def build_commands(
         # One hash obliges all, as with pip: else a requirement without one would slip through.
         install.append("--require-hashes")
     return [*commands, [*install, "--requirement", str(requirements)]]
+
+
+def engine_command(target: Path, pinned: Path, installer: str, uv: Path) -> list[str]:
+    """Return the command that adds a uWSGI to a virtualenv: as a wheel or, where there is none, from its source."""
+    python = str(target / "bin/python")
+    begin = [python, "-m", "pip"] if installer == "pip" else [str(uv), "pip"]
+    into = ["--no-input"] if installer == "pip" else ["--python", python]
+    return [*begin, "install", *into, "--require-hashes", "--requirement", str(pinned)]

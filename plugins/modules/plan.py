@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,20 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import locks, removal
 from ansible_collections.emperor.flask.plugins.module_utils.changes import removal_lines, stranger_line
-from ansible_collections.emperor.flask.plugins.module_utils.commands import SYSTEM_PYTHON
 from ansible_collections.emperor.flask.plugins.module_utils.details import Sent, Tools, tell
 from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import known_remedy
+from ansible_collections.emperor.flask.plugins.module_utils.engines import HOSTS_UWSGI, is_own
 from ansible_collections.emperor.flask.plugins.module_utils.git_addresses import ssh_server
+from ansible_collections.emperor.flask.plugins.module_utils.interpreters import (
+    Interpreter,
+    InterpreterError,
+    MissingVersionError,
+    find,
+    on_host,
+    unfit,
+)
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout, apps_on_host, units_of
 from ansible_collections.emperor.flask.plugins.module_utils.plan import AT_REST, AppPlan, as_dicts, plan_app
-from ansible_collections.emperor.flask.plugins.module_utils.preflight import UWSGI
 from ansible_collections.emperor.flask.plugins.module_utils.releases import read_manifest
 from ansible_collections.emperor.flask.plugins.module_utils.sources import Revision, Run, fetch_commit, find_revision
 from ansible_collections.emperor.flask.plugins.module_utils.ssh_access import SshAccess, ssh_access
@@ -45,6 +52,7 @@ description:
   - Where a git server does not answer, the version stands for the commit that it stood for at the last
     deploy; a warning says so.
   - An app that says what the host's uWSGI does not know cannot be planned; the message names the option.
+  - Neither can one whose Python the host lacks and uv cannot fetch; the message names those that the host has.
   - In diff mode it tells for each app that differs the revisions, the commits between them, the names of variables
     and secrets, the options, the requirements and the lines that change of the files that run it, and for a drift what
     was found. No value of a variable or secret is among it.
@@ -85,6 +93,14 @@ options:
     description: Removes the data, the history and the user of an app that shall be absent, too.
     type: bool
     default: false
+  engine_requirements:
+    description: What apps that bring their uWSGI install it from; a change of it makes new releases of them.
+    type: str
+    default: ""
+  unfetched:
+    description: Versions of Python that M(emperor.flask.fetch_python) could not fetch, each with the reason.
+    type: dict
+    default: {}
   packages:
     description: Packages of the distribution that builds need, besides those of the apps.
     type: list
@@ -163,6 +179,11 @@ uv_missing:
   description: Whether uv is missing or of another version.
   returned: success
   type: bool
+missing_pythons:
+  description: Versions of Python that apps ask for, the host lacks, and nobody has tried to fetch yet.
+  returned: success
+  type: list
+  elements: str
 units:
   description: Units of systemd that the host has of these apps.
   returned: success
@@ -303,6 +324,33 @@ def details(
     return "".join(f"{line}\n" for line in [*found, *gone, *map(stranger_line, strangers)])
 
 
+class Pythons:
+    """The Pythons of the host, looked for once; `unfetched` says why uv could not fetch those of some versions."""
+
+    def __init__(self, run: Callable[[list[str]], tuple[int, str, str]], unfetched: Mapping[str, str]) -> None:
+        self._find = cache(lambda wanted: find(run, wanted, here))
+        self._unfetched = unfetched
+        self.missing: set[str] = set()
+
+        @cache
+        def here() -> list[Interpreter]:
+            return on_host(run)
+
+    def of(self, description: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is added to a request: the Python with its name, none of either as yet, or an error."""
+        wanted: str | None = description.get("python")
+        try:
+            found: Interpreter = self._find(wanted)
+        except MissingVersionError as error:
+            if wanted is not None and wanted in self._unfetched:
+                return {"error": f"python: {error}; uv could not fetch it: {self._unfetched[wanted]}"}
+            self.missing.add(str(wanted))
+            return {"interpreter": None, "python": None}
+        except InterpreterError as error:
+            return {"error": str(error)}
+        return {"interpreter": found.name, "python": found.path, "error": unfit(description, found)}
+
+
 def main() -> None:
     """Resolve what the sources are now, then compare."""
     module = AnsibleModule(
@@ -315,6 +363,7 @@ def main() -> None:
             # Names of apps that shall not be there.
             "absent": {"type": "list", "elements": "str", "default": []},
             "purge": {"type": "bool", "default": False},
+            "unfetched": {"type": "dict", "default": {}},
             "packages": {"type": "list", "elements": "str", "default": []},
             "uv_home": {"type": "path", "required": True},
             "uv_requirements": {"type": "str", "required": True},
@@ -325,8 +374,6 @@ def main() -> None:
     )
     params = module.params
     absent = {program for program in ("git", "ssh") if module.get_bin_path(program) is None}
-    script = "import sys; print('%s-%d.%d' % (sys.implementation.name, *sys.version_info[:2]))"
-    interpreter = module.run_command([SYSTEM_PYTHON, "-I", "-c", script], check_rc=True)[1].strip()
 
     def run(command: list[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
         return module.run_command(command, environ_update=dict(environment))
@@ -347,19 +394,26 @@ def main() -> None:
 
     @cache
     def engine(plugins: tuple[str, ...]) -> Engine:
-        return read_engine(module.run_command, UWSGI, plugins)
+        return read_engine(module.run_command, HOSTS_UWSGI, plugins)
 
-    def unfit(description: Mapping[str, Any]) -> str:
-        # Where a package is missing, which may bring options, it is installed and the question asked again.
-        if not asks(description) or absent_packages or not Path(UWSGI).exists():
+    def unknown_options(description: Mapping[str, Any]) -> str:
+        # Where a package is missing, which may bring options, it is installed and the question asked again. What an
+        # app brings is asked when it is there.
+        if not asks(description) or is_own(description) or absent_packages or not Path(HOSTS_UWSGI).exists():
             return ""
         return "\n".join(flaws(description, engine(plugins_of(description))))
 
-    unfits = {entry["name"]: unfit(entry["description"]) for entry in params["requests"] if entry["want"] == "deploy"}
+    pythons = Pythons(partial(module.run_command, handle_exceptions=False), params["unfetched"])
+    of_host = {
+        entry["name"]: (unknown_options(entry["description"]), pythons.of(entry["description"]))
+        for entry in params["requests"]
+        if entry["want"] == "deploy"
+    }
 
     def resolved(request: dict[str, Any]) -> dict[str, Any]:
-        errors = (schedule_errors(request, refused), unfits.get(request["name"], ""))
-        known = {**request, "interpreter": interpreter, "error": "\n".join(filter(None, errors))}
+        options, python = of_host.get(request["name"], ("", {}))
+        errors = (schedule_errors(request, refused), options, python.get("error"))
+        known = {**request, **python, "error": "\n".join(filter(None, errors))}
         if known["error"] or request["want"] != "deploy" or request.get("revision"):
             return known
         found = revision(request)
@@ -371,6 +425,8 @@ def main() -> None:
     plans = [plan_app(request) for request in requests]
     for warning in (text for plan in plans for text in plan.warnings):
         module.warn(warning)
+    if module.check_mode and pythons.missing:
+        module.warn(f"Python {', '.join(sorted(pythons.missing))} is not on this host; uv is going to fetch it")
     found = as_dicts(plans)
     strangers = sorted(set(apps_on_host()) - set(params["known"]))
     holders = {plan.name: holder for plan in plans if (holder := locks.holder_of(plan.name))}
@@ -388,6 +444,7 @@ def main() -> None:
         ],
         missing_packages=absent_packages,
         uv_missing=not is_installed(Path(params["uv_home"]), params["uv_requirements"]),
+        missing_pythons=sorted(pythons.missing),
         units=[unit for plan in plans for unit in units_of(plan.name)],
         strangers=strangers,
         announcements=[

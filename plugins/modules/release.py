@@ -9,7 +9,9 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import history
-from ansible_collections.emperor.flask.plugins.module_utils.preflight import PreflightError, load
+from ansible_collections.emperor.flask.plugins.module_utils.commands import SYSTEM_PYTHON
+from ansible_collections.emperor.flask.plugins.module_utils.engines import is_own, run_files
+from ansible_collections.emperor.flask.plugins.module_utils.preflight import PreflightError, check_options, load
 from ansible_collections.emperor.flask.plugins.module_utils.releases import ReleaseParts, assemble
 from ansible_collections.emperor.flask.plugins.module_utils.steps import RELEASE_ARGUMENTS, StepError, step
 
@@ -48,6 +50,10 @@ options:
     description: Contents of the files that say how the release is run, by name.
     type: dict
     required: true
+  python:
+    description: Path of the Python that the virtualenv was made from.
+    type: path
+    default: /usr/bin/python3
   environment:
     description: Environment variables.
     type: dict
@@ -96,6 +102,7 @@ def main() -> None:
             "source": {"type": "dict", "required": True},
             "virtualenv": {"type": "path", "required": True},
             "files": {"type": "dict", "required": True},
+            "python": {"type": "path", "default": SYSTEM_PYTHON},
             "environment": {"type": "dict", "default": {}},
             "secrets": {"type": "dict", "default": {}, "no_log": True},
             "users": {"type": "dict", "default": {}, "no_log": True},
@@ -114,7 +121,7 @@ def main() -> None:
         parts = ReleaseParts(
             release_id=params["release"],
             virtualenv=Path(params["virtualenv"]),
-            files=params["files"],
+            files=run_files(params["files"], app),
             environment={**params["environment"], **params["secrets"], **own},
             static=app["static"],
             outliving=[*app["writable"], *(entry["path"] for entry in app["media"])],
@@ -128,9 +135,12 @@ def main() -> None:
             },
             users=params["users"],
             error_pages=app["error_pages"],
+            own_engine=is_own(app),
+            python=params["python"],
         )
 
         def preflight(stage: Path) -> None:
+            check_options(layout, stage, app)
             load(layout, params["release"], stage, app["wsgi"], app["python_path"], app["health"]["timeout"])
 
         try:

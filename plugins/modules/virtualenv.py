@@ -17,6 +17,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.commands import (
     build_environment,
     run_as,
 )
+from ansible_collections.emperor.flask.plugins.module_utils.engines import OF_VIRTUALENV
 from ansible_collections.emperor.flask.plugins.module_utils.files import (
     own_tree,
     remove_tree,
@@ -29,6 +30,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.steps import RELEASE
 from ansible_collections.emperor.flask.plugins.module_utils.virtualenvs import (
     RequirementsError,
     build_commands,
+    engine_command,
     find_requirements,
     has_hashes,
     is_complete,
@@ -65,6 +67,16 @@ options:
     type: str
     choices: [uv, pip]
     default: uv
+  python:
+    description: Path of the Python that it is made from.
+    type: path
+    default: /usr/bin/python3
+  engine:
+    description:
+      - What a uWSGI for this Python is installed from, with hashes; empty for none.
+      - A uWSGI that the requirements bring goes before.
+    type: str
+    default: ""
   uv:
     description: Path of uv.
     type: path
@@ -100,8 +112,10 @@ path:
 def build(module: AnsibleModule, layout: AppLayout, requirements: Path | None, files: dict[Path, str]) -> str:
     """Build the virtualenv unless it is there; return its path."""
     params, source = module.params, Path(module.params["source"])
-    version = module.run_command([SYSTEM_PYTHON, "-I", "-V"], check_rc=True)[1].strip()
-    name = virtualenv_id(source, files, params["installer"], f"{platform.machine()} {version}")
+    base, engine = params["python"], params["engine"]
+    version = module.run_command([base, "-I", "-V"], check_rc=True)[1].strip()
+    interpreter = f"{platform.machine()} {version}" + (f" {base}" if base != SYSTEM_PYTHON else "")
+    name = virtualenv_id(source, files, params["installer"], interpreter, engine)
     target = layout.virtualenvs / name
     if is_complete(target, layout.user):
         module.exit_json(changed=False, path=str(target))
@@ -120,15 +134,23 @@ def build(module: AnsibleModule, layout: AppLayout, requirements: Path | None, f
         requirements = workspace / requirements.relative_to(source)
         may_write.append(workspace)
     folder = requirements.parent if requirements else source
-    commands = build_commands(target, requirements, params["installer"], Path(params["uv"]), has_hashes(files))
-    for command in commands:
+    uv = Path(params["uv"])
+
+    def run(command: list[str], what: str) -> None:
         result = run_as(layout.builder, command, folder, environment, params["timeout"], may_write)
         if result.code != 0:
             remove_tree(target)
             why = f"ended with {result.code}" if result.code is not None else "took too long"
-            of = f" from {requirements.name}" if requirements else ""
-            cause = f"the virtualenv{of} cannot be built; {Path(command[0]).name} {why}"
+            cause = f"{what} cannot be built; {Path(command[0]).name} {why}"
             raise StepError(cause, diagnosis.remedy("", result.tail), result.tail)
+
+    of = f" from {requirements.name}" if requirements else ""
+    for command in build_commands(target, requirements, params["installer"], uv, has_hashes(files), base):
+        run(command, f"the virtualenv{of}")
+    if engine and not (target / OF_VIRTUALENV).exists():
+        pinned = target / "engine.txt"
+        write_file(pinned, engine.encode("utf-8"), "root", layout.builder, 0o640)
+        run(engine_command(target, pinned, params["installer"], uv), "a uWSGI for the app's Python")
     # No process of the builder is left, so nothing can be swapped under our hands.
     remove_tree(source.with_name("build"))
     own_tree(target, layout.user)
@@ -145,6 +167,8 @@ def main() -> None:
             "source": {"type": "path", "required": True},
             "requirements": {"type": "str"},
             "installer": {"type": "str", "choices": ["uv", "pip"], "default": "uv"},
+            "python": {"type": "path", "default": SYSTEM_PYTHON},
+            "engine": {"type": "str", "default": ""},
             "uv": {"type": "path", "required": True},
             # An index's password may stand in it. As one text: Ansible hides the values of a hidden mapping
             # wherever they occur, and a value such as 1 would blot out the path in the result.

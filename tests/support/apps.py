@@ -25,6 +25,8 @@ _FULL: dict[str, Any] = {
     "python_path": ["src", "vendor/lib"],
     "requirements": "requirements/production.txt",
     "installer": "pip",
+    "python": "3.12",
+    "uwsgi_engine": "app",
     "packages": ["libpq5"],
     "domains": ["shop.example.org", "xn--kufer-gra.example.org", "192.0.2.7", "*.shop.example.org"],
     "redirect_domains": ["www.example.org", "*.example.net"],

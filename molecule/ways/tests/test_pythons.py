@@ -1,12 +1,20 @@
-"""What apps bring of Python and its packages: side by side, nothing of one is in the other."""
+"""What apps bring of Python, its packages, and what runs them: side by side, nothing of one is in the other."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from playbooks import Run, play
 from visitor import Visitor
 
-VINTAGE, MODERN = "vintage", "modern"
+VINTAGE, MODERN, OTHER, ENGINE = "vintage", "modern", "other", "engine"
 FLASK_1 = {
     "flask": "1.1.1",
     "werkzeug": "0.16.0",
@@ -17,11 +25,48 @@ FLASK_1 = {
 }
 
 
-def about(host: Any, app: str) -> dict[str, Any]:
+def about(host: Any, app: str, path: str = "/") -> dict[str, Any]:
     """Ask an app, which tells what it runs on."""
-    answer = Visitor(host, f"{app}.localhost").get("/")
+    answer = Visitor(host, f"{app}.localhost").get(path)
     assert answer.status == 200, answer
     return dict(answer.json)
+
+
+def deploy(host: Any, inventory: Path, app: str = OTHER, **variables: str) -> Run:
+    return play(inventory, "deploy", host.backend.get_hostname(), app=app, **variables)
+
+
+def journal(host: Any, app: str, since: str) -> str:
+    return str(host.check_output(f"journalctl _UID=$(id -u app-{app}) --no-pager --output=cat --since=@{since}"))
+
+
+@contextmanager
+def visitors(host: Any, app: str) -> Iterator[list[Any]]:
+    """Ask for a second each time, two at a time, as long as the block runs; what was answered is in the list then."""
+    answers: list[Any] = []
+    enough = threading.Event()
+
+    def ask() -> None:
+        while not enough.is_set():
+            answers.append(Visitor(host, f"{app}.localhost").get("/?sleep=1"))
+
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(ask) for _ in range(2)]
+        try:
+            yield answers
+        finally:
+            enough.set()
+    for one in asked:
+        one.result()
+
+
+@pytest.fixture
+def untouched(host: Any) -> Iterator[None]:
+    """See that neither the release nor any part of one has come or gone, and that it answers."""
+    look = f"readlink /srv/apps/{OTHER}/current; ls /srv/apps/{OTHER}/releases"
+    before, process = host.check_output(look), about(host, OTHER)["release"]
+    yield
+    assert (host.check_output(look), about(host, OTHER)["release"]) == (before, process)
 
 
 # --- packages
@@ -34,8 +79,107 @@ def test_an_app_of_the_first_flask_runs_beside_one_of_today(host: Any) -> None:
     assert old["python"] == new["python"]
 
 
-def test_what_both_do_is_the_same(host: Any) -> None:
-    for app in (VINTAGE, MODERN):
-        visitor = Visitor(host, f"{app}.localhost")
-        pages = [visitor.get("/page/3").text for _ in range(2)]
-        assert pages == ["0,1,2,&lt;&amp;&gt; /page/9 1", "0,1,2,&lt;&amp;&gt; /page/9 2"]
+@pytest.mark.parametrize("app", [VINTAGE, MODERN, OTHER, ENGINE])
+def test_what_all_do_is_the_same(host: Any, app: str) -> None:
+    visitor = Visitor(host, f"{app}.localhost")
+    pages = [visitor.get("/page/3").text for _ in range(2)]
+    assert pages == ["0,1,2,&lt;&amp;&gt; /page/9 1", "0,1,2,&lt;&amp;&gt; /page/9 2"]
+
+
+# --- Python, and what runs it
+
+
+def test_an_app_has_a_python_that_the_distribution_has_not(host: Any) -> None:
+    other, usual = about(host, OTHER), about(host, MODERN)
+    assert (other["python"], other["base"]) == ("3.12", "/opt/python")
+    assert (usual["python"], usual["base"]) != ("3.12", "/opt/python")
+    assert {name: other["packages"][name] for name in FLASK_1} == FLASK_1
+
+
+@pytest.mark.parametrize("app", [OTHER, ENGINE])
+def test_what_an_app_brings_runs_it_as_its_user_in_its_own_environment(host: Any, app: str) -> None:
+    own, usual = about(host, app), about(host, MODERN)
+    assert own["packages"]["pyuwsgi"].startswith(own["uwsgi"])
+    assert usual["packages"]["pyuwsgi"] is None
+    assert own["user"] == int(host.check_output(f"id -u app-{app}"))
+    assert own["temporary"] == f"/srv/apps/{app}/tmp"
+    assert host.check_output("systemctl show --property=ControlGroup --value flask-emperor") in host.check_output(
+        f"cat /proc/{own['process']}/cgroup"
+    )
+    assert f"uWSGI {own['uwsgi']} " in journal(host, app, "0")
+
+
+def test_the_own_uwsgi_of_an_app_has_the_distributions_python_too(host: Any) -> None:
+    own, usual = about(host, ENGINE), about(host, MODERN)
+    assert (own["python"], own["base"]) == (usual["python"], usual["base"])
+    assert own["uwsgi"] != usual["uwsgi"]
+
+
+def test_a_request_that_hangs_is_ended_and_the_log_shows_where_it_was(host: Any) -> None:
+    begin = host.check_output("date +%s.%N")
+    assert Visitor(host, f"{OTHER}.localhost").get("/wait_for_a_database/30").status == 502
+    assert "function = wait_for_a_database line = time.sleep(seconds)" in journal(host, OTHER, begin)
+
+
+# --- deploys
+
+
+def test_a_switch_of_python_and_back_loses_no_request(host: Any, inventory: Path) -> None:
+    with visitors(host, OTHER) as answers:
+        deploy(host, inventory, ways_python="distribution").good()
+        between = about(host, OTHER)
+        play(inventory, "rollback", host.backend.get_hostname(), app=OTHER).good()
+    assert {answer.status for answer in answers} == {200}
+    assert {answer.json["python"] for answer in answers} == {"3.12", between["python"]}
+    assert between["packages"]["pyuwsgi"] is None
+    assert about(host, OTHER)["python"] == "3.12"
+
+
+def test_a_python_can_be_named_by_its_path(host: Any, inventory: Path) -> None:
+    deploy(host, inventory, ways_python="/opt/python/bin/python3.12").good()
+    assert about(host, OTHER)["base"] == "/opt/python"
+    play(inventory, "rollback", host.backend.get_hostname(), app=OTHER).good()
+
+
+def test_an_app_that_cannot_be_loaded_is_told_with_its_traceback(host: Any, inventory: Path, untouched: None) -> None:
+    run = deploy(host, inventory, ways_python_trouble="import")
+    report = run.report(host.backend.get_hostname())
+    assert run.code != 0
+    assert "LookupError: no luck with the import; the app cannot be loaded" in report
+    assert 'File "src/stack.py"' in report
+
+
+def test_an_app_that_answers_badly_is_told_with_its_traceback(host: Any, inventory: Path) -> None:
+    before = about(host, OTHER)["release"]
+    run = deploy(host, inventory, ways_python_trouble="health")
+    report = run.report(host.backend.get_hostname())
+    assert run.code != 0
+    assert "answered 500" in report
+    assert "LookupError: no luck with the answer" in report
+    assert about(host, OTHER)["release"] == before
+
+
+def test_an_option_that_the_own_uwsgi_does_not_know_stops_the_deploy(
+    host: Any, inventory: Path, untouched: None
+) -> None:
+    run = deploy(host, inventory, ways_python_slip="1")
+    report = run.report(host.backend.get_hostname())
+    assert run.code != 0
+    assert "uwsgi_options.ignore-sigpip: the app's own uWSGI 2.0." in report
+    assert "did you mean 'ignore-sigpipe'?" in report
+
+
+@pytest.mark.parametrize(
+    ("python", "said"),
+    [
+        ("3.9", ["the host has no Python 3.9; it has 3.1", "3.12 (/usr/local/bin/python3.12)", "write a version"]),
+        ("/opt/python/bin/python3.9", ["/opt/python/bin/python3.9 does not exist", "(/usr/local/bin/python3.12)"]),
+    ],
+)
+def test_a_python_that_the_host_lacks_stops_the_deploy_before_it_begins(
+    host: Any, inventory: Path, untouched: None, python: str, said: list[str]
+) -> None:
+    run = deploy(host, inventory, ways_python=python)
+    report = run.report(host.backend.get_hostname())
+    assert run.code != 0
+    assert [text for text in said if text not in report] == [], report

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.emperor.flask.plugins.module_utils.engines import is_own
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import Problems
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.values import (
     check_memory,
@@ -69,7 +70,7 @@ def finish(app: Mapping[str, Any]) -> dict[str, Any]:
     packages = list(app["packages"])
     if workers["loop"] == "gevent":
         workers["greenlets"] = workers["greenlets"] or _GREENLETS
-        if app["server"] == "uwsgi":
+        if app["server"] == "uwsgi" and not is_own(app):
             packages.append("uwsgi-plugin-gevent-python3")
     return {"workers": workers, "packages": packages}
 

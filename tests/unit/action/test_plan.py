@@ -348,3 +348,16 @@ def test_an_app_that_is_absent_here_and_present_elsewhere_is_no_mistake(asked: A
     }
     asked.run(ABSENT, only="old", want="rollback", variables=variables)
     assert (asked.sent["requests"], asked.sent["absent"]) == ([], [])
+
+
+def test_keys_that_came_later_leave_the_ids_of_other_apps_alone() -> None:
+    """Their releases would all be made anew by an update of this collection."""
+    description = describe(complete(minimal()), "r", "e")["description"]
+    assert {"python", "uwsgi_engine", "engine"}.isdisjoint(description)
+
+
+def test_what_an_app_brings_to_run_it_is_part_of_its_release() -> None:
+    asked = complete(minimal(python="3.12"))
+    description = describe(asked, "r", "e")["description"]
+    assert (description["python"], description["uwsgi_engine"], description["engine"]) == ("3.12", "app", "e")
+    assert describe(asked, "r", "newer") != describe(asked, "r", "e")

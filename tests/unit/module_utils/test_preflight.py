@@ -315,3 +315,40 @@ def test_a_comment_is_no_limit() -> None:
 )
 def test_the_error_is_the_last_line_that_names_one(text: str, error: str | None) -> None:
     assert last_error(text) == error
+
+
+def with_engine(stage: Path) -> None:
+    (stage / "engine").symlink_to("venv/bin/uwsgi")
+
+
+def test_an_app_is_loaded_by_the_engine_that_it_brings(shop: App, stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_engine(stage)
+    [call] = load(shop, stage, monkeypatch, Result(0, LOADED)).calls
+    assert call["command"][0] == f"{stage}/engine"
+
+
+def test_options_are_asked_of_the_engine_that_an_app_brings(
+    shop: App, stage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_engine(stage)
+    runs = Runs(Result(0, "    --mule    add a mule\n"), Result(0, "2.0.30\n"))
+    monkeypatch.setattr(preflight, "run_as", runs.run_as)
+    description = {"uwsgi_engine": "app", "uwsgi_options": {"mull": ["a.py"]}}
+    with pytest.raises(PreflightError) as caught:
+        preflight.check_options(shop.layout, stage, description)
+    assert str(caught.value) == (
+        "uwsgi_options.mull: the app's own uWSGI 2.0.30 has no such option; did you mean 'mule'?"
+    )
+    # As the app's user: it is code of a package.
+    assert [(call["user"], call["command"]) for call in runs.calls] == [
+        ("app-shop", [f"{stage}/engine", "--help"]),
+        ("app-shop", [f"{stage}/engine", "--version"]),
+    ]
+
+
+@pytest.mark.parametrize("description", [{"uwsgi_options": {"mull": ["a.py"]}}, {"uwsgi_engine": "app"}])
+def test_an_engine_is_asked_only_if_an_app_brings_one_and_says_something(
+    shop: App, stage: Path, monkeypatch: pytest.MonkeyPatch, description: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(preflight, "run_as", Runs().run_as)
+    preflight.check_options(shop.layout, stage, description)

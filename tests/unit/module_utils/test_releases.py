@@ -115,7 +115,7 @@ def test_users_are_for_nginx_alone_and_part_of_what_was_built(layout: AppLayout)
     assert is_built(layout, ID)
     file.chmod(0o644)
     assert flaws(layout, ID) == [f"{file} has another owner or mode than it must have"]
-    changed = f"vassal.ini, htpasswd or a file in env of release {ID} has another content"
+    changed = f"vassal.ini, htpasswd, engine or a file in env of release {ID} has another content"
     file.chmod(0o640)
     file.write_text("eve:$6$x$y\n")
     assert flaws(layout, ID) == [changed]
@@ -480,3 +480,28 @@ def test_a_preflight_that_fails_leaves_the_release_as_it_was(shop: App) -> None:
         assemble(shop.layout, given, preflight)
     assert (shop.layout.release(ID) / "release.json").read_bytes() == before
     assert served_release(shop.layout) == ID
+
+
+def test_a_release_that_brings_what_runs_it_says_so_by_a_link(layout: AppLayout) -> None:
+    assemble(layout, parts(layout, own_engine=True))
+    link = layout.release(ID) / "engine"
+    assert str(link.readlink()) == "venv/bin/uwsgi"
+    assert is_built(layout, ID)
+    link.unlink()
+    assert not is_built(layout, ID)
+
+
+def test_a_release_that_does_not_has_none_and_one_made_by_hand_is_seen(layout: AppLayout) -> None:
+    assemble(layout, parts(layout))
+    link = layout.release(ID) / "engine"
+    assert not link.is_symlink()
+    link.symlink_to("/bin/sh")
+    assert not is_built(layout, ID)
+
+
+def test_bytecode_is_that_of_the_python_that_runs_the_app(layout: AppLayout, tmp_path: Path) -> None:
+    python = tmp_path / "python3.12"
+    python.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n')
+    python.chmod(0o755)
+    assemble(layout, parts(layout, python=str(python)))
+    assert (tmp_path / "asked").read_text().startswith("-I -S -m compileall")

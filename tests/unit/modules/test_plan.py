@@ -12,6 +12,7 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import locks, removal, uv_program
+from ansible_collections.emperor.flask.plugins.module_utils.interpreters import Interpreter
 from ansible_collections.emperor.flask.plugins.module_utils.releases import mark_rolled_back
 from ansible_collections.emperor.flask.plugins.modules import plan
 from ansible_collections.emperor.flask.tests.support.hosts import ID, LOCK, App, Host, request
@@ -73,7 +74,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program = tmp_path / "uwsgi"
     program.write_text('#!/bin/sh\necho "$*" >> "$0.asked"\necho "    --mule    add a mule"\n')
     program.chmod(0o755)
-    monkeypatch.setattr(plan, "UWSGI", str(program))
+    monkeypatch.setattr(plan, "HOSTS_UWSGI", str(program))
     return program.with_name("uwsgi.asked")
 
 
@@ -316,3 +317,65 @@ def test_data_of_an_app_that_is_gone_needs_nothing(host: Host, users: set[str]) 
     (host.apps / "shop/shared").mkdir(parents=True)
     assert plan_of(absent=["shop"], check=True)["removals"] == []
     assert [entry["name"] for entry in plan_of(absent=["shop"], purge=True)["removals"]] == ["shop"]
+
+
+def asking(name: str, **keys: Any) -> dict[str, Any]:
+    asked = app(name, revision="r1")
+    return {**asked, "description": {**asked["description"], **keys}}
+
+
+@pytest.fixture
+def pythons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a Python of the distribution, and another."""
+    known = [Interpreter("/usr/bin/python3", "cpython-3.11"), Interpreter("/opt/python3.12", "cpython-3.12")]
+    monkeypatch.setattr(plan, "on_host", lambda _run: known)
+
+
+def test_another_python_is_another_release_and_told_to_the_build(host: Host, pythons: None) -> None:
+    usual, other = plan_of(asking("a"), asking("b", python="3.12", uwsgi_engine="app"))["apps"]
+    assert (usual["request"]["python"], other["request"]["python"]) == ("/usr/bin/python3", "/opt/python3.12")
+    assert other["request"]["interpreter"] == "cpython-3.12"
+
+
+def test_a_python_that_the_hosts_uwsgi_has_not_fails_the_plan_of_its_app(host: Host, pythons: None) -> None:
+    found = plan_of(asking("a", python="3.12", uwsgi_engine="distribution"), asking("b"))
+    assert [entry["action"] for entry in found["apps"]] == ["failed", "create"]
+    assert "write uwsgi_engine: app, or leave it out" in found["failures"][0]["report"]
+
+
+def test_a_version_that_is_missing_is_fetched_first_and_then_told(host: Host, pythons: None) -> None:
+    asked = asking("a", python="3.14", uwsgi_engine="app")
+    found = plan_of(asked, asking("b"))
+    assert found["missing_pythons"] == ["3.14"]
+    assert [(entry["action"], entry["id"] == "unknown") for entry in found["apps"]] == [
+        ("create", True),
+        ("create", False),
+    ]
+    again = plan_of(asked, asking("b"), unfetched={"3.14": "no route"})
+    assert again["missing_pythons"] == []
+    assert [entry["action"] for entry in again["apps"]] == ["failed", "create"]
+    assert again["failures"][0]["report"] == (
+        "python: the host has no Python 3.14; it has 3.11 (/usr/bin/python3), 3.12 (/opt/python3.12); uv could not "
+        "fetch it: no route\n"
+        "Nothing of a is served yet.\n"
+        "What to do: install /usr/local/bin/python3.14, write the path of one, or write a version that the host has; "
+        "then run again."
+    )
+
+
+def test_check_mode_warns_of_what_would_be_fetched(host: Host, pythons: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _self, text: warned.append(text))
+    plan_of(asking("a", python="3.14", uwsgi_engine="app"), check=True)
+    assert warned == ["Python 3.14 is not on this host; uv is going to fetch it"]
+
+
+def test_pythons_are_not_looked_for_unless_an_app_asks(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "on_host", lambda _run: pytest.fail("looked"))
+    assert plan_of(asking("a"))["apps"][0]["action"] == "create"
+
+
+def test_the_hosts_uwsgi_is_not_asked_for_an_app_that_brings_its_own(host: Host, engine: Path) -> None:
+    asked = with_options("a", mull=["a.py"])
+    plan_of({**asked, "description": {**asked["description"], "uwsgi_engine": "app"}})
+    assert not engine.exists()

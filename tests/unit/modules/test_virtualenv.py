@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,55 @@ def test_check_mode_builds_nothing(shop: App, runs: list[Sequence[str]]) -> None
 @pytest.mark.parametrize("option", ["user", "cache"])
 def test_whose_code_runs_is_not_for_the_caller_to_say(shop: App, option: str) -> None:
     assert "Unsupported parameters" in run_module(virtualenv, **(arguments(shop) | {option: "root"}))["msg"]
+
+
+def test_another_python_is_another_virtualenv(shop: App, runs: list[Sequence[str]]) -> None:
+    usual = run_module(virtualenv, **arguments(shop))["path"]
+    other = run_module(virtualenv, **arguments(shop, python=sys.executable))["path"]
+    assert usual != other
+    assert runs[2][-2:] == [sys.executable, other]
+
+
+@pytest.mark.parametrize(("installer", "program"), [("uv", "/opt/uv"), ("pip", "{}/bin/python")])
+def test_a_uwsgi_is_added_with_hashes(shop: App, runs: list[Sequence[str]], installer: str, program: str) -> None:
+    pins = "pyuwsgi==2 --hash=sha256:0\n"
+    usual = run_module(virtualenv, **arguments(shop, installer=installer))["path"]
+    del runs[:]
+    path = run_module(virtualenv, **arguments(shop, installer=installer, engine=pins))["path"]
+    assert path != usual
+    assert runs[-1][0] == program.format(path)
+    assert list(runs[-1][-3:]) == ["--require-hashes", "--requirement", f"{path}/engine.txt"]
+    assert Path(path, "engine.txt").read_text() == pins
+
+
+def test_a_uwsgi_that_the_requirements_bring_goes_before(shop: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[Sequence[str]] = []
+
+    def run_as(_user: str, command: Sequence[str], *_rest: Any) -> Result:
+        noted.append(command)
+        if "install" in command:
+            target = Path(command[list(command).index("--python") + 1]).parent
+            target.mkdir(exist_ok=True)
+            (target / "uwsgi").touch()
+        return Result(0, "")
+
+    monkeypatch.setattr(virtualenv, "run_as", run_as)
+    run_module(virtualenv, **arguments(shop, "uwsgi==2.0.28\n", engine="pyuwsgi==2\n"))
+    assert len(noted) == 2
+
+
+def test_a_uwsgi_that_cannot_be_had_is_told(shop: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_as(_user: str, command: Sequence[str], *_rest: Any) -> Result:
+        return Result(1 if str(command[-1]).endswith("engine.txt") else 0, "no gcc\n")
+
+    monkeypatch.setattr(virtualenv, "run_as", run_as)
+    found = run_module(virtualenv, **arguments(shop, engine="pyuwsgi==2\n"))
+    assert "a uWSGI for the app's Python cannot be built; uv ended with 1" in found["msg"]
+    assert names(shop) == []
+
+
+def test_one_whose_python_is_gone_is_built_anew(shop: App, runs: list[Sequence[str]]) -> None:
+    path = Path(run_module(virtualenv, **arguments(shop))["path"])
+    (path / "bin").mkdir()
+    (path / "bin/python").symlink_to("/opt/gone/python3.12")
+    assert run_module(virtualenv, **arguments(shop))["changed"]

@@ -1,0 +1,70 @@
+"""What runs a release, and how its file differs by that."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.emperor.flask.plugins.module_utils import engines
+from ansible_collections.emperor.flask.tests.support.apps import complete, full, minimal
+from ansible_collections.emperor.flask.tests.support.parsing import read_ini
+from ansible_collections.emperor.flask.tests.support.rendering import ROLES, vassal
+
+
+def test_a_release_says_by_a_link_what_runs_it(tmp_path: Path) -> None:
+    assert engines.program(tmp_path) == "/usr/bin/uwsgi-core"
+    (tmp_path / "engine").symlink_to("venv/bin/uwsgi")
+    assert engines.program(tmp_path) == f"{tmp_path}/engine"
+
+
+def test_the_file_of_an_own_engine_loads_no_plugin_and_is_the_same_else() -> None:
+    app = complete(full(workers={"processes": 4, "loop": "gevent", "cheaper": 1, "cheaper_algo": "busyness"}))
+    usual = vassal(app)
+    assert engines.vassal_file(usual, {"uwsgi_engine": "distribution"}) == engines.vassal_file(usual, {}) == usual
+    own = engines.vassal_file(usual, {"uwsgi_engine": "app"})
+    gone = [pair for pair in read_ini(usual) if pair not in read_ini(own)]
+    assert gone == [("plugins", "python3"), ("plugin", "gevent_python3"), ("plugin", "cheaper_busyness")]
+    assert [pair for pair in read_ini(usual) if pair not in gone] == read_ini(own)
+
+
+def test_without_a_word_the_distributions_python_is_the_distributions_uwsgis() -> None:
+    assert complete(minimal())["uwsgi_engine"] == "distribution"
+    assert complete(minimal(python="3.12"))["uwsgi_engine"] == "app"
+    assert complete(minimal(python="3.12", uwsgi_engine="distribution"))["uwsgi_engine"] == "distribution"
+    assert complete(minimal(uwsgi_engine="app"))["python"] is None
+
+
+def test_the_plugin_of_greenlets_is_installed_for_the_hosts_uwsgi_alone() -> None:
+    loop = {"loop": "gevent"}
+    assert complete(minimal(workers=loop))["packages"] == ["git", "uwsgi-plugin-gevent-python3"]
+    assert complete(minimal(workers=loop, uwsgi_engine="app"))["packages"] == ["git"]
+
+
+@pytest.fixture
+def wrapper(tmp_path: Path) -> Path:
+    """Return the emperor's wrapper, which tells what it would become."""
+    text = (ROLES / "uwsgi/files/vassal").read_text()
+    script = tmp_path / "vassal"
+    script.write_text(text.replace("exec /usr/bin/systemd-cat", "echo"))
+    script.chmod(0o755)
+    (tmp_path / "vassals").mkdir()
+    return script
+
+
+def become(wrapper: Path, release: Path) -> list[str]:
+    link = wrapper.with_name("vassals") / "shop.1.ini"
+    link.symlink_to(release / "vassal.ini")
+    command = [str(wrapper), "--ini", "shop.1.ini"]
+    return subprocess.run(command, cwd=link.parent, capture_output=True, text=True, check=True).stdout.split()[2:]
+
+
+def test_the_emperor_starts_the_hosts_uwsgi(wrapper: Path, tmp_path: Path) -> None:
+    assert become(wrapper, tmp_path) == ["/usr/bin/uwsgi-core", "--ini", "shop.1.ini"]
+
+
+def test_the_emperor_starts_what_a_release_brings(wrapper: Path, tmp_path: Path) -> None:
+    # Also if it is gone: to start another then would hide that.
+    (tmp_path / "engine").symlink_to("venv/bin/uwsgi")
+    assert become(wrapper, tmp_path) == [f"{tmp_path}/engine", "--ini", "shop.1.ini"]
