@@ -110,3 +110,21 @@ def test_what_cannot_be_assembled_is_told(shop: App) -> None:
 def test_check_mode_assembles_nothing(host: Host) -> None:
     found = run_module(release, check=True, **arguments())
     assert (found["changed"], list(host.apps.iterdir()), host.locks.exists()) == (True, [], False)
+
+
+def test_an_app_that_brings_what_runs_it_is_assembled_for_that(
+    shop: App, monkeypatch: pytest.MonkeyPatch, loads: list[tuple[Any, ...]]
+) -> None:
+    """What its own uWSGI knows is asked where the release stands, before the app is loaded by it."""
+    asked: list[tuple[bool, int]] = []
+
+    def check_options(_layout: Any, stage: Path, description: dict[str, Any]) -> None:
+        asked.append(((stage / "engine").is_symlink(), len(loads)))
+
+    monkeypatch.setattr(release, "check_options", check_options)
+    (shop.layout.releases / f"{ID}.tmp/src").mkdir(parents=True)
+    given = arguments(shop, files={"vassal.ini": "[uwsgi]\nplugins = python3\nmaster = true\n"})
+    run_module(release, **{**given, "description": {**given["description"], "uwsgi_engine": "app"}})
+    assert (shop.layout.release(ID) / "vassal.ini").read_text() == "[uwsgi]\nmaster = true\n"
+    assert asked == [(True, 0)]
+    assert len(loads) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -148,11 +147,15 @@ def test_whose_code_runs_is_not_for_the_caller_to_say(shop: App, option: str) ->
     assert "Unsupported parameters" in run_module(virtualenv, **(arguments(shop) | {option: "root"}))["msg"]
 
 
-def test_another_python_is_another_virtualenv(shop: App, runs: list[Sequence[str]]) -> None:
+def test_another_python_is_another_virtualenv(shop: App, runs: list[Sequence[str]], tmp_path: Path) -> None:
+    """One of the same version too: the virtualenv has links to it."""
+    python = tmp_path / "python3"
+    python.write_text('#!/bin/sh\nexec /usr/bin/python3 "$@"\n')
+    python.chmod(0o755)
     usual = run_module(virtualenv, **arguments(shop))["path"]
-    other = run_module(virtualenv, **arguments(shop, python=sys.executable))["path"]
+    other = run_module(virtualenv, **arguments(shop, python=str(python)))["path"]
     assert usual != other
-    assert runs[2][-2:] == [sys.executable, other]
+    assert runs[2][-2:] == [str(python), other]
 
 
 @pytest.mark.parametrize(("installer", "program"), [("uv", "/opt/uv"), ("pip", "{}/bin/python")])
