@@ -216,7 +216,7 @@ def test_a_repair_names_what_was_changed_by_hand(host: Host, tmp_path: Path) -> 
         f"shop: repair, release {OLD}",
         "  found",
         "    why",
-        f"    vassal.ini, htpasswd or a file in env of release {OLD} has another content",
+        f"    vassal.ini, htpasswd, engine or a file in env of release {OLD} has another content",
         f"    {release}/src has another owner or mode than it must have",
         f"    virtualenv {release.parent.parent}/venvs/77ab is gone or incomplete",
         "    environment - EXTRA",
