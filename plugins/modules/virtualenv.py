@@ -74,7 +74,7 @@ options:
   engine:
     description:
       - What a uWSGI for this Python is installed from, with hashes; empty for none.
-      - A uWSGI that the requirements bring goes before.
+      - A pyuwsgi among the requirements goes before.
     type: str
     default: ""
   uv:

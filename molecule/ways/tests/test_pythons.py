@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -119,6 +120,18 @@ def test_a_request_that_hangs_is_ended_and_the_log_shows_where_it_was(host: Any)
     begin = host.check_output("date +%s.%N")
     assert Visitor(host, f"{OTHER}.localhost").get("/wait_for_a_database/30").status == 502
     assert "function = wait_for_a_database line = time.sleep(seconds)" in journal(host, OTHER, begin)
+
+
+def test_a_reload_by_a_signal_loses_no_request(host: Any) -> None:
+    before = about(host, OTHER)["process"]
+    with visitors(host, OTHER) as answers:
+        host.check_output(f"kill -HUP $(ps -o ppid= {before})")
+        deadline = time.monotonic() + 30
+        while before in {answer.json["process"] for answer in answers[-2:]} or len(answers) < 4:
+            assert time.monotonic() < deadline, answers
+            time.sleep(0.5)
+    assert {answer.status for answer in answers} == {200}
+    assert about(host, OTHER)["python"] == "3.12"
 
 
 # --- deploys

@@ -67,7 +67,7 @@ _OWNED = {
             *("py-autoreload", "py-auto-reload", "python-autoreload", "python-auto-reload", "touch-reload"),
             *("touch-workers-reload", "touch-mules-reload", "touch-spoolers-reload", "touch-chain-reload"),
             *("fs-reload", "fs-brutal-reload", "no-server", "die-on-term", "exit-on-reload", "master-fifo"),
-            *("add-header", "umask", "procname-prefix-spaced", "auto-procname", "vacuum"),
+            *("add-header", "umask", "procname-prefix-spaced", "auto-procname", "vacuum", "binary-path"),
         ),
         _RELEASES,
     ),

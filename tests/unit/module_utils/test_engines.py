@@ -15,7 +15,7 @@ from ansible_collections.emperor.flask.tests.support.rendering import ROLES, vas
 
 def test_a_release_says_by_a_link_what_runs_it(tmp_path: Path) -> None:
     assert engines.program(tmp_path) == "/usr/bin/uwsgi-core"
-    (tmp_path / "engine").symlink_to("venv/bin/uwsgi")
+    (tmp_path / "engine").symlink_to("venv/bin/pyuwsgi")
     assert engines.program(tmp_path) == f"{tmp_path}/engine"
 
 
@@ -26,7 +26,9 @@ def test_the_file_of_an_own_engine_loads_no_plugin_and_is_the_same_else() -> Non
     own = engines.vassal_file(usual, {"uwsgi_engine": "app"})
     gone = [pair for pair in read_ini(usual) if pair not in read_ini(own)]
     assert gone == [("plugins", "python3"), ("plugin", "gevent_python3"), ("plugin", "cheaper_busyness")]
-    assert [pair for pair in read_ini(usual) if pair not in gone] == read_ini(own)
+    [python] = [pair for pair in read_ini(own) if pair not in read_ini(usual)]
+    assert python == ("binary-path", f"{dict(read_ini(usual))['virtualenv']}/bin/python")
+    assert [pair for pair in read_ini(usual) if pair not in gone] == [pair for pair in read_ini(own) if pair != python]
 
 
 def test_without_a_word_the_distributions_python_is_the_distributions_uwsgis() -> None:
@@ -66,5 +68,5 @@ def test_the_emperor_starts_the_hosts_uwsgi(wrapper: Path, tmp_path: Path) -> No
 
 def test_the_emperor_starts_what_a_release_brings(wrapper: Path, tmp_path: Path) -> None:
     # Also if it is gone: to start another then would hide that.
-    (tmp_path / "engine").symlink_to("venv/bin/uwsgi")
+    (tmp_path / "engine").symlink_to("venv/bin/pyuwsgi")
     assert become(wrapper, tmp_path) == [f"{tmp_path}/engine", "--ini", "shop.1.ini"]

@@ -318,7 +318,7 @@ def test_the_error_is_the_last_line_that_names_one(text: str, error: str | None)
 
 
 def with_engine(stage: Path) -> None:
-    (stage / "engine").symlink_to("venv/bin/uwsgi")
+    (stage / "engine").symlink_to("venv/bin/pyuwsgi")
 
 
 def test_an_app_is_loaded_by_the_engine_that_it_brings(shop: App, stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -485,7 +485,7 @@ def test_a_preflight_that_fails_leaves_the_release_as_it_was(shop: App) -> None:
 def test_a_release_that_brings_what_runs_it_says_so_by_a_link(layout: AppLayout) -> None:
     assemble(layout, parts(layout, own_engine=True))
     link = layout.release(ID) / "engine"
-    assert str(link.readlink()) == "venv/bin/uwsgi"
+    assert str(link.readlink()) == "venv/bin/pyuwsgi"
     assert is_built(layout, ID)
     link.unlink()
     assert not is_built(layout, ID)

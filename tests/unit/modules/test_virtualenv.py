@@ -178,11 +178,11 @@ def test_a_uwsgi_that_the_requirements_bring_goes_before(shop: App, monkeypatch:
         if "install" in command:
             target = Path(command[list(command).index("--python") + 1]).parent
             target.mkdir(exist_ok=True)
-            (target / "uwsgi").touch()
+            (target / "pyuwsgi").touch()
         return Result(0, "")
 
     monkeypatch.setattr(virtualenv, "run_as", run_as)
-    run_module(virtualenv, **arguments(shop, "uwsgi==2.0.28\n", engine="pyuwsgi==2\n"))
+    run_module(virtualenv, **arguments(shop, "pyuwsgi==2.0.28\n", engine="pyuwsgi==2\n"))
     assert len(noted) == 2
 
 
