@@ -50,6 +50,11 @@ class Interpreter:
         """Tell whether it is what the host's uWSGI was built with."""
         return Path(self.path).resolve() == Path(SYSTEM_PYTHON).resolve()
 
+    @property
+    def program(self) -> str:
+        """Return what to make virtualenvs from: made from a link, one would look for its library beside the link."""
+        return SYSTEM_PYTHON if self.is_distributions else str(Path(self.path).resolve())
+
 
 def hidden_folder(path: PurePath) -> str | None:
     """Return the folder of a path that no app sees into, if there is one."""
@@ -72,7 +77,9 @@ def find(run: Run, wanted: str | None, here: Callable[[], Iterable[Interpreter]]
     if VERSION.fullmatch(wanted):
         found = next((python for python in here() if python.version == wanted), None)
         if found is None:
-            raise MissingVersionError(f"the host has no Python {wanted}; it has {_listed(here())}")
+            near = (path for path in _candidates() if path.endswith(f"/python{wanted}"))
+            useless = "".join(f"; {path} {_flaw(Path(path)) or 'does not run'}" for path in near)
+            raise MissingVersionError(f"the host has no Python {wanted}; it has {_listed(here())}{useless}")
         return found
     if flaw := _flaw(Path(wanted)):
         raise InterpreterError(f"python: {wanted} {flaw}; the host has {_listed(here())}")

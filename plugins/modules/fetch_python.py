@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 
@@ -77,7 +78,9 @@ def fetch(module: AnsibleModule, version: str) -> str:
     code, out, err = module.run_command(command, environ_update=variables, umask=0o022)
     if code != 0:
         lines = (err.strip() or out.strip() or f"it ended with {code}").splitlines()
-        return clean(": ".join(line.strip().removeprefix("error: ").removeprefix("Caused by: ") for line in lines[:4]))
+        # What it wanted to do, and the innermost cause; between them are addresses.
+        ends = dict.fromkeys([lines[0], lines[-1]])
+        return clean(": ".join(re.sub(r"^\s*(error|cause|Caused by): ", "", line) for line in ends))
     run = partial(module.run_command, handle_exceptions=False)
     try:
         find(run, version, lambda: on_host(run))

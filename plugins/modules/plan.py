@@ -348,7 +348,7 @@ class Pythons:
             return {"interpreter": None, "python": None}
         except InterpreterError as error:
             return {"error": str(error)}
-        return {"interpreter": found.name, "python": found.path, "error": unfit(description, found)}
+        return {"interpreter": found.name, "python": found.program, "error": unfit(description, found)}
 
 
 def main() -> None:

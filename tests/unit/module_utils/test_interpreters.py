@@ -84,10 +84,18 @@ def test_a_version_is_the_first_of_the_host_that_has_it(wanted: str) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["3.1", "3.13"])
-def test_a_version_that_the_host_lacks_is_told_with_those_that_it_has(wanted: str) -> None:
+def test_a_version_that_the_host_lacks_is_told_with_those_that_it_has(make: Callable[..., Path], wanted: str) -> None:
     with pytest.raises(MissingVersionError) as caught:
         find(run, wanted, here)
     assert str(caught.value) == f"the host has no Python {wanted}; it has {LISTED}"
+
+
+def test_one_of_the_version_that_is_useless_is_told(make: Callable[..., Path]) -> None:
+    """Such as one that lacks a library."""
+    path = make("usr/python3.14", "exit 127")
+    with pytest.raises(MissingVersionError) as caught:
+        find(run, "3.14", lambda: on_host(run))
+    assert str(caught.value).endswith(f"; {path} does not run")
 
 
 def test_a_path_is_asked_what_it_is(make: Callable[..., Path]) -> None:
@@ -153,3 +161,17 @@ def test_who_runs_which_python(make: Callable[..., Path], tmp_path: Path) -> Non
     assert "is pypy-3.11, and uWSGI runs CPython only" in unfit(
         {"uwsgi_engine": "app"}, Interpreter("/opt/pypy", "pypy-3.11")
     )
+
+
+def test_virtualenvs_are_made_from_what_a_link_leads_to(make: Callable[..., Path], tmp_path: Path) -> None:
+    path, link = make("opt/bin/python3.12", "echo cpython-3.12"), tmp_path / "usr/python3.12"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    assert [(python.path, python.program) for python in on_host(run)] == [
+        (f"{tmp_path}/system/python3",) * 2,
+        (str(link), str(path)),
+    ]
+    # Under its usual name, whatever it is a link to: virtualenvs that are there keep theirs.
+    other = tmp_path / "system/python"
+    other.symlink_to("python3")
+    assert find(run, str(other), here).program == f"{tmp_path}/system/python3"
