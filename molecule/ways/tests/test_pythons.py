@@ -110,6 +110,13 @@ def test_what_an_app_brings_runs_it_as_its_user_in_its_own_environment(host: Any
     assert f"uWSGI {own['uwsgi']} " in journal(host, app, "0")
 
 
+def test_every_value_of_the_environment_arrives_as_it_is(host: Any) -> None:
+    told = about(host, OTHER)
+    assert told["text"] == "100% @(x) $(id) 'it''s' \\ ä\nb"
+    assert told["secret"] == "p%40ss $HOME"
+    assert "p%40ss" not in host.check_output("ps axww -o args")
+
+
 def test_the_own_uwsgi_of_an_app_has_the_distributions_python_too(host: Any) -> None:
     own, usual = about(host, ENGINE), about(host, MODERN)
     assert (own["python"], own["base"]) == (usual["python"], usual["base"])

@@ -55,6 +55,12 @@ def wrapper(tmp_path: Path) -> Path:
     return script
 
 
+def write_environment(release: Path, **variables: str) -> None:
+    (release / "env").mkdir()
+    for name, value in variables.items():
+        (release / "env" / name).write_text(value)
+
+
 def become(wrapper: Path, release: Path) -> list[str]:
     link = wrapper.with_name("vassals") / "shop.1.ini"
     link.symlink_to(release / "vassal.ini")
@@ -69,4 +75,18 @@ def test_the_emperor_starts_the_hosts_uwsgi(wrapper: Path, tmp_path: Path) -> No
 def test_the_emperor_starts_what_a_release_brings(wrapper: Path, tmp_path: Path) -> None:
     # Also if it is gone: to start another then would hide that.
     (tmp_path / "engine").symlink_to("venv/bin/pyuwsgi")
+    write_environment(tmp_path, A="1")
     assert become(wrapper, tmp_path) == [f"{tmp_path}/engine", "--ini", "shop.1.ini"]
+
+
+def test_what_a_release_brings_starts_in_the_environment_of_the_app(wrapper: Path, tmp_path: Path) -> None:
+    """Its Python reads that before uWSGI could set it."""
+    values = {"A": "100% @(x) $(id) `id`\n'it''s' \"x\" \\ ä *", "PATH": "/nowhere", "IFS": "/", "TMPDIR": "/own"}
+    write_environment(tmp_path, **values)
+    (tmp_path / "engine").symlink_to("venv/bin/pyuwsgi")
+    wrapper.write_text(wrapper.read_text().replace("echo --identifier", "exec /usr/bin/env -0; echo --identifier"))
+    link = wrapper.with_name("vassals") / "shop.1.ini"
+    link.symlink_to(tmp_path / "vassal.ini")
+    told = subprocess.run([wrapper, "--ini", link.name], cwd=link.parent, capture_output=True, check=True).stdout
+    found = dict(entry.decode().split("=", 1) for entry in told.rstrip(b"\0").split(b"\0"))
+    assert {name: found[name] for name in values} == values

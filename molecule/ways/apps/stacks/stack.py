@@ -34,6 +34,8 @@ def about():
         user=os.getuid(),
         temporary=os.environ.get("TMPDIR"),
         release=os.environ["EMPEROR_RELEASE"],
+        text=os.environ.get("TEXT"),
+        secret=os.environ.get("SECRET"),
     )
 
 
