@@ -117,16 +117,15 @@ def own_words(log: str) -> str:
 
 
 def traceback_of(log: str) -> str:
-    """Return the last traceback of a log, or an empty text."""
+    """Return the last traceback of a log, rather a whole one, or an empty text."""
     lines = log.splitlines()
     starts = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
-    if not starts:
-        return ""
-    found = lines[starts[-1] :]
-    end = next(
-        (number for number, line in enumerate(found[1:], 1) if line and not line.startswith(" ")), len(found) - 1
-    )
-    return "\n".join(found[: end + 1])
+    for start in reversed(starts):
+        found = lines[start:]
+        ends = [number for number, line in enumerate(found[1:], 1) if line and not line.startswith(" ")]
+        if ends:
+            return "\n".join(found[: ends[0] + 1])
+    return "\n".join(lines[starts[-1] :]) if starts else ""
 
 
 def of_os_error(error: OSError) -> str:

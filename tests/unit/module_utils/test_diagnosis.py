@@ -145,6 +145,12 @@ def test_a_traceback_that_was_cut_off_is_shown_as_far_as_it_goes() -> None:
     assert diagnosis.traceback_of(log) == log
 
 
+def test_one_that_is_being_written_gives_way_to_a_whole_one() -> None:
+    """The journal is read while the app goes on failing."""
+    cut = 'Traceback (most recent call last):\n  File "a.py", line 1, in <module>'
+    assert diagnosis.traceback_of(f"{trace('KeyError: 1')}\n{cut}").splitlines()[-1] == "KeyError: 1"
+
+
 def test_the_apps_own_words_are_without_uwsgis() -> None:
     said = UWSGI + "loading plugins\n" + IMPORT.partition("threaded ***\n")[2] + "\nWSGI app 0 (mountpoint='') ready"
     words = diagnosis.own_words(said).splitlines()
