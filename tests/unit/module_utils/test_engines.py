@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ansible_collections.emperor.flask.plugins.module_utils import engines
-from ansible_collections.emperor.flask.tests.support.apps import complete, full, minimal
+from ansible_collections.emperor.flask.plugins.plugin_utils.release_files import release_files
+from ansible_collections.emperor.flask.tests.support.apps import RELEASE, complete, full, minimal
 from ansible_collections.emperor.flask.tests.support.parsing import read_ini
-from ansible_collections.emperor.flask.tests.support.rendering import ROLES, vassal
+from ansible_collections.emperor.flask.tests.support.rendering import ROLES, run_file, vassal
 
 
 def test_a_release_says_by_a_link_what_runs_it(tmp_path: Path) -> None:
@@ -29,6 +32,35 @@ def test_the_file_of_an_own_engine_loads_no_plugin_and_is_the_same_else() -> Non
     [python] = [pair for pair in read_ini(own) if pair not in read_ini(usual)]
     assert python == ("binary-path", f"{dict(read_ini(usual))['virtualenv']}/bin/python")
     assert [pair for pair in read_ini(usual) if pair not in gone] == [pair for pair in read_ini(own) if pair != python]
+
+
+def started_by(app: dict[str, Any]) -> list[str]:
+    """Return the command of an app's own unit, as systemd takes it apart."""
+    text = run_file("release.service", complete(app))
+    return shlex.split(next(line for line in text.splitlines() if line.startswith("ExecStart=")).partition("=")[2])
+
+
+def test_a_unit_of_its_own_starts_the_hosts_uwsgi_as_it_is() -> None:
+    assert started_by(minimal(isolation="strict"))[:2] == [engines.HOSTS_UWSGI, "--ini"]
+
+
+@pytest.mark.parametrize("keys", [{"python": "3.12"}, {"uwsgi_engine": "app"}], ids=str)
+def test_a_unit_of_its_own_starts_what_a_release_brings_in_the_environment_of_the_app(keys: dict[str, str]) -> None:
+    app = minimal(isolation="strict", **keys)
+    *launch, root, command, release = started_by(app)
+    assert (launch[-1], root, release) == ("/usr/local/lib/flask-emperor/launch", "/srv/apps/shop", RELEASE)
+    folder = f"/srv/apps/shop/releases/{RELEASE}"
+    # Else like the host's, whose SIGTERM ends no request either.
+    usual = started_by(minimal(isolation="strict"))[1:]
+    assert shlex.split(command) == ["exec", f"{folder}/{engines.ENGINE}", *usual]
+
+
+def test_of_all_files_the_vassals_alone_differs_by_what_runs_it() -> None:
+    app = complete(minimal(isolation="strict", uwsgi_engine="app"))
+    files = {name: run_file(name, app) for name in release_files(app)}
+    found = engines.run_files(files, app)
+    assert list(found) == ["vassal.ini", "release.service"]
+    assert {name for name in files if found[name] != files[name]} == {"vassal.ini"}
 
 
 def test_without_a_word_the_distributions_python_is_the_distributions_uwsgis() -> None:
