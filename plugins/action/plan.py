@@ -30,7 +30,7 @@ _AT_ONCE = 8
 _UNTOLD = ("source", "secrets", "auth_basic_users")
 # Keys that came after the first releases. An app that does not use them keeps the release that it has: at these values,
 # none of them is told.
-_LATE = {
+LATE = {
     "server": "uwsgi",
     "isolation": "standard",
     "memory_max": None,
@@ -147,7 +147,7 @@ def describe(app: dict[str, Any], recipe: str, engine: str = "") -> dict[str, An
     `recipe` and `engine` are digests of what the files that run it and a uWSGI of its own are made from.
     """
     known = {key: value for key, value in app.items() if key not in _UNTOLD}
-    description = {key: value for key, value in known.items() if key not in _LATE or value != _LATE[key]}
+    description = {key: value for key, value in known.items() if key not in LATE or value != LATE[key]}
     if is_own(app):
         description["engine"] = engine
     secrets = {"secrets": secrets_digest(app["name"], app["secrets"]), "secret_names": sorted(app["secrets"])}

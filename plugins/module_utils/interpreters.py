@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.module_utils.commands import SYSTEM_PYTHON
+from ansible_collections.emperor.flask.plugins.module_utils.engines import is_own
 
 # Where a Python that is asked for by its version is looked for; what uv has fetched comes last.
 FOLDERS = (Path("/usr/bin"), Path("/usr/local/bin"))
@@ -92,8 +93,9 @@ def find(run: Run, wanted: str | None, here: Callable[[], Iterable[Interpreter]]
 def unfit(description: Mapping[str, Any], python: Interpreter) -> str:
     """Return why what is to run an app cannot do so with this Python, or an empty text."""
     if not python.name.startswith("cpython-"):
-        return f"python: {python.path} is {python.name}, and uWSGI runs CPython only; name another"
-    if description.get("uwsgi_engine") != "app" and not python.is_distributions:
+        return f"python: {python.path} is {python.name}, and apps are run on CPython only; name another"
+    of_virtualenv = is_own(description) or description.get("server") == "gunicorn"
+    if not (of_virtualenv or python.is_distributions):
         return (
             f"uwsgi_engine: the host's uWSGI has the Python of {SYSTEM_PYTHON}, and no {python.version} "
             f"({python.path}); write uwsgi_engine: app, or leave it out"

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Serves an app with the gunicorn of its own virtualenv.
 
-The role uwsgi writes this file to hosts, where units of systemd start it: so it needs nothing but the standard library
-and gunicorn. All about one release stands in its gunicorn.conf.py, with names that gunicorn does not know in capitals.
+The role uwsgi writes this file to hosts, where units of systemd start it with the app's Python, from 3.8 on: so it
+needs nothing but the standard library of that, and gunicorn. All about one release stands in its gunicorn.conf.py, with
+names that gunicorn does not know in capitals.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # What a preflight is told, on a line of its own.
 LOADED = "serve: the app is loaded"
@@ -25,7 +26,9 @@ NO_CALLABLE = "serve: there is no such callable"
 # A request that takes longer gets a line, as one that failed does.
 _SLOW = 5.0
 
-App = Callable[..., Iterable[bytes]]
+if TYPE_CHECKING:
+    # In Python 3.8 there is nothing that this could be evaluated to.
+    App = Callable[..., Iterable[bytes]]
 
 
 def load_app(target: str, root: Path, paths: Sequence[str]) -> App:
@@ -42,7 +45,7 @@ def load_app(target: str, root: Path, paths: Sequence[str]) -> App:
         spec.loader.exec_module(module)
     else:
         module = importlib.import_module(name)
-    found = getattr(module, attribute.removesuffix("()"), None)
+    found = getattr(module, attribute.partition("(")[0], None)
     if not callable(found):
         sys.exit(NO_CALLABLE)
     return found() if attribute.endswith("()") else found

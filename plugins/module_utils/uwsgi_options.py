@@ -45,8 +45,8 @@ def plugins_of(description: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def asks(description: Mapping[str, Any]) -> bool:
-    """Tell whether an app says anything that its uWSGI might not know."""
-    return bool(description.get("uwsgi_options") or _delta(description))
+    """Tell whether an app says anything that its uWSGI might not know; with gunicorn it has none."""
+    return description.get("server") != "gunicorn" and bool(description.get("uwsgi_options") or _delta(description))
 
 
 def flaws(description: Mapping[str, Any], engine: Engine) -> list[str]:

@@ -100,7 +100,8 @@ def gunicorn(**changes: Any) -> dict[str, Any]:
     ours = ("max_lifetime", "thunder_lock", "reload_on_rss", "evil_reload_on_rss")
     gone = (*ours, "cheaper", "cheaper_initial", "cheaper_algo")
     workers = {key: value for key, value in _FULL["workers"].items() if key not in gone}
-    app = {key: value for key, value in _FULL.items() if key not in ("listen", "uwsgi_options", "idle", "buffer_size")}
+    others = ("uwsgi_engine", "listen", "uwsgi_options", "idle", "buffer_size")
+    app = {key: value for key, value in _FULL.items() if key not in others}
     return copy.deepcopy({**app, "server": "gunicorn", "workers": workers, **changes})
 
 

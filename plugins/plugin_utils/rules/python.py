@@ -32,7 +32,9 @@ def check(app: dict[str, Any], path: str, problems: Problems) -> None:
 
 
 def finish(app: Mapping[str, Any]) -> dict[str, Any]:
-    return {"uwsgi_engine": app["uwsgi_engine"] or ("distribution" if app["python"] is None else "app")}
+    # gunicorn is the virtualenv's in any case.
+    needs_own = app["python"] is not None and app["server"] == "uwsgi"
+    return {"uwsgi_engine": app["uwsgi_engine"] or ("app" if needs_own else "distribution")}
 
 
 def _check_python(python: str, where: str, problems: Problems) -> None:

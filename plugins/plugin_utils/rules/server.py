@@ -12,6 +12,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import Pr
 _OWN = "is uWSGI's alone; leave it out, or use server: uwsgi"
 # What to do instead, by the path of a key.
 _NOT_GUNICORNS = {
+    "uwsgi_engine": _OWN,
     "uwsgi_options": _OWN,
     "listen": _OWN,
     "idle": "gunicorn does not sleep; leave it out, or use server: uwsgi",

@@ -16,6 +16,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.emperor.flask.plugins.action.plan import (
+    LATE,
     ActionModule,
     accesses,
     choose,
@@ -354,6 +355,16 @@ def test_keys_that_came_later_leave_the_ids_of_other_apps_alone() -> None:
     """Their releases would all be made anew by an update of this collection."""
     description = describe(complete(minimal()), "r", "e")["description"]
     assert {"python", "uwsgi_engine", "engine"}.isdisjoint(description)
+
+
+def test_each_key_that_came_later_is_told_as_soon_as_it_is_used() -> None:
+    usual = complete(minimal())
+    assert {key: usual[key] for key in LATE} == LATE
+    used = {"server": "gunicorn", "memory_max": "1g", "cpu_quota": "50%", "python": "3.12"}
+    by_gunicorn = describe(complete(minimal(**used)), "r", "e")["description"]
+    assert {"server", "isolation", "memory_max", "cpu_quota", "python"} <= set(by_gunicorn)
+    # It brings no uWSGI, so a newer one is not a change of it.
+    assert {"uwsgi_engine", "engine"}.isdisjoint(by_gunicorn)
 
 
 def test_what_an_app_brings_to_run_it_is_part_of_its_release() -> None:

@@ -156,9 +156,10 @@ def test_who_runs_which_python(make: Callable[..., Path], tmp_path: Path) -> Non
     same = Interpreter(str(make("opt/python3", "echo cpython-3.11")), "cpython-3.11")
     assert unfit({}, usual) == ""
     assert unfit({"uwsgi_engine": "app"}, same) == ""
+    assert unfit({"server": "gunicorn"}, same) == ""
     assert "has the Python of" in unfit({}, same)
     assert unfit({"uwsgi_engine": "distribution"}, same).endswith("; write uwsgi_engine: app, or leave it out")
-    assert "is pypy-3.11, and uWSGI runs CPython only" in unfit(
+    assert "is pypy-3.11, and apps are run on CPython only" in unfit(
         {"uwsgi_engine": "app"}, Interpreter("/opt/pypy", "pypy-3.11")
     )
 

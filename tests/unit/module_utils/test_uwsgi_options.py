@@ -62,6 +62,7 @@ def test_it_is_asked_with_the_plugins_of_the_app() -> None:
         ({"uwsgi_options": {}, "workers": {"max_requests_delta": None}}, False),
         ({"uwsgi_options": {"mule": ["a.py"]}, "workers": {}}, True),
         ({"uwsgi_options": {}, "workers": {"max_requests_delta": 5}}, True),
+        ({"server": "gunicorn", "workers": {"max_requests_delta": 5}}, False),
     ],
 )
 def test_an_app_that_says_nothing_new_asks_nothing(description: dict[str, Any], asked: bool) -> None:

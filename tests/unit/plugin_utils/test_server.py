@@ -17,6 +17,8 @@ from ansible_collections.emperor.flask.tests.support.rendering import run_file
 OWN = "is uWSGI's alone; leave it out, or use server: uwsgi"
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"server": "waitress"}, "server: 'waitress' is not one of uwsgi, gunicorn"),
+    ({"uwsgi_engine": "app"}, f"uwsgi_engine: {OWN}"),
+    ({"uwsgi_engine": "distribution", "python": "3.12"}, f"uwsgi_engine: {OWN}"),
     ({"uwsgi_options": {"mule": "a.py"}}, f"uwsgi_options: {OWN}"),
     ({"listen": {"http": "127.0.0.1:9090"}}, f"listen: {OWN}"),
     ({"idle": "5m"}, "idle: gunicorn does not sleep; leave it out, or use server: uwsgi"),
@@ -38,6 +40,11 @@ def test_gunicorn_has_a_unit_of_its_own_and_no_package_of_uwsgi() -> None:
     app = complete(minimal(server="gunicorn", memory_max="1g", workers={"loop": "gevent"}))
     assert (app["isolation"], app["memory_max"], app["packages"]) == ("strict", 1024, ["git"])
     assert complete(gunicorn())["server"] == "gunicorn"
+
+
+def test_gunicorn_has_any_python_and_no_uwsgi_comes_into_its_virtualenv() -> None:
+    app = complete(minimal(server="gunicorn", python="3.12", workers={"loop": "gevent"}))
+    assert (app["python"], app["uwsgi_engine"], app["packages"]) == ("3.12", "distribution", ["git"])
 
 
 def settings(app: dict[str, Any]) -> dict[str, Any]:
