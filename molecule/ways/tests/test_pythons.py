@@ -16,6 +16,8 @@ from playbooks import Run, play
 from visitor import Visitor
 
 VINTAGE, MODERN, OTHER, ENGINE = "vintage", "modern", "other", "engine"
+# In units of their own.
+APART, HORNED = "apart", "horned"
 FLASK_1 = {
     "flask": "1.1.1",
     "werkzeug": "0.16.0",
@@ -81,7 +83,7 @@ def test_an_app_of_the_first_flask_runs_beside_one_of_today(host: Any) -> None:
     assert old["python"] == new["python"]
 
 
-@pytest.mark.parametrize("app", [VINTAGE, MODERN, OTHER, ENGINE])
+@pytest.mark.parametrize("app", [VINTAGE, MODERN, OTHER, ENGINE, APART, HORNED])
 def test_what_all_do_is_the_same(host: Any, app: str) -> None:
     visitor = Visitor(host, f"{app}.localhost")
     pages = [visitor.get("/page/3").text for _ in range(2)]
@@ -122,6 +124,23 @@ def test_the_own_uwsgi_of_an_app_has_the_distributions_python_too(host: Any) -> 
     own, usual = about(host, ENGINE), about(host, MODERN)
     assert (own["python"], own["base"]) == (usual["python"], usual["base"])
     assert own["uwsgi"] != usual["uwsgi"]
+
+
+@pytest.mark.parametrize(("app", "server"), [(APART, "uwsgi"), (HORNED, "gunicorn")])
+def test_a_unit_of_its_own_has_a_python_that_the_distribution_has_not(host: Any, app: str, server: str) -> None:
+    told = about(host, app)
+    assert (told["python"], told["base"]) == ("3.12", "/opt/python")
+    assert bool(told["uwsgi"]) == (server == "uwsgi") == (told["packages"]["pyuwsgi"] is not None)
+    assert f"/flask-release@{app}." in host.check_output(f"cat /proc/{told['process']}/cgroup")
+    assert told["secret"] == "p%40ss $HOME"
+
+
+@pytest.mark.parametrize("app", [APART, HORNED])
+def test_a_restart_of_a_unit_of_its_own_loses_no_request(host: Any, inventory: Path, app: str) -> None:
+    with visitors(host, app) as answers:
+        play(inventory, "restart", host.backend.get_hostname(), app=app).good()
+    assert {answer.status for answer in answers} == {200}
+    assert about(host, app)["python"] == "3.12"
 
 
 def test_a_request_that_hangs_is_ended_and_the_log_shows_where_it_was(host: Any) -> None:

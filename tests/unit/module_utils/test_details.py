@@ -230,6 +230,15 @@ def test_a_repair_names_what_was_changed_by_hand(host: Host, tmp_path: Path) -> 
     ]
 
 
+def test_what_an_own_uwsgi_needs_no_line_for_is_no_difference(host: Host, tmp_path: Path) -> None:
+    build(OLD, PATH, "1" * 64, APP)
+    whole = (AppLayout("shop").release(OLD) / "vassal.ini").read_text().replace(OLD, PLACEHOLDER)
+    sent = Sent(PATH, {"vassal.ini": whole.replace("[uwsgi]\n", "[uwsgi]\nplugins = python3\n")})
+    own = {**APP, "uwsgi_engine": "app"}
+    assert "  vassal.ini" not in told(tmp_path, plan(description=own, served_description=own), sent).splitlines()
+    assert "    +plugins = python3" in told(tmp_path, plan(), sent).splitlines()
+
+
 VALUES = st.dictionaries(st.from_regex(r"[A-Z]{1,6}", fullmatch=True), st.from_regex(r"hush-\w{1,9}", fullmatch=True))
 
 

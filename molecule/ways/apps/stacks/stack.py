@@ -6,7 +6,11 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 
 import flask
-import uwsgi
+
+try:
+    import uwsgi
+except ImportError:  # with gunicorn
+    uwsgi = None
 
 PACKAGES = ("flask", "werkzeug", "jinja2", "markupsafe", "itsdangerous", "click", "pyuwsgi")
 shop = flask.Blueprint("shop", __name__)
@@ -29,7 +33,7 @@ def about():
         python=".".join(map(str, sys.version_info[:2])),
         base=sys.base_prefix,
         virtualenv=sys.prefix,
-        uwsgi=uwsgi.version.decode(),
+        uwsgi=uwsgi and uwsgi.version.decode(),
         process=os.getpid(),
         user=os.getuid(),
         temporary=os.environ.get("TMPDIR"),
