@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.emperor.flask.plugins.action.plan import describe
+from ansible_collections.emperor.flask.plugins.action.plan import LATE, describe
 from ansible_collections.emperor.flask.plugins.filter.app_units import FilterModule as AppUnits
 from ansible_collections.emperor.flask.plugins.filter.complete_apps import FilterModule as CompleteApps
 from ansible_collections.emperor.flask.plugins.filter.failed_step import FilterModule as FailedStep
 from ansible_collections.emperor.flask.plugins.filter.site_files import FilterModule as SiteFiles
 from ansible_collections.emperor.flask.plugins.filter.stored_app import FilterModule as StoredApp
-from ansible_collections.emperor.flask.tests.support.apps import complete, full, minimal
+from ansible_collections.emperor.flask.tests.support.apps import complete, full, gunicorn, minimal
 from ansible_collections.emperor.flask.tests.support.hosts import ID, NEXT
 
 complete_apps = CompleteApps().filters()["complete_apps"]
@@ -173,8 +173,13 @@ def test_a_release_of_an_earlier_version_gets_the_keys_it_lacks() -> None:
     found = stored_app(old)
     assert (found["keep_releases"], found["rollback_window"]) == (5, 0)
     assert found["health"] == {"path": "/up", "status": [], "text": None, "timeout": 9}
-    whole = stored_app(description)
-    assert {key: whole[key] for key in description} == description
+    # Left out where they say nothing new.
+    assert stored_app(description) == {**description, **LATE}
+
+
+def test_a_python_for_gunicorn_comes_back_without_a_uwsgi() -> None:
+    found = stored_app(stored(complete(gunicorn())))
+    assert (found["server"], found["python"], found["uwsgi_engine"]) == ("gunicorn", "3.12", "distribution")
 
 
 def test_what_a_release_has_stored_stays_as_it_is() -> None:
