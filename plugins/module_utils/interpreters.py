@@ -112,7 +112,8 @@ def _candidates() -> list[str]:
 
 def _ask(run: Run, path: str) -> Interpreter | None:
     try:
-        code, out, _err = run([path, "-I", "-c", _TELL])
+        # -B: looking leaves no compiled files.
+        code, out, _err = run([path, "-I", "-B", "-c", _TELL])
     except OSError:  # such as a file that nobody may execute
         return None
     name = out.strip()
