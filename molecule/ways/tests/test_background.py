@@ -22,6 +22,8 @@ TEMPLATE = yaml.safe_load((INVENTORY / "group_vars/app/background.yml").read_tex
 ]["environment"]["TEMPLATE"]
 TOKEN = 's3cret-%n-"quoted"'
 UNITS = {f"flask-app-beside.{name}" for name in ("worker.service", "tick.service", "tick.timer")}
+# As long as `status` calls a daemon "restarting" that was started again, and a second more.
+STEADY = 11
 LEFT_OUT = {f"flask-app-beside.{name}" for name in ("broken.service", "failing.service", "failing.timer")}
 
 
@@ -40,6 +42,11 @@ def until(found: Callable[[], bool], seconds: float = 30) -> None:
     while not found():
         assert time.monotonic() < deadline, "it did not come"
         time.sleep(0.2)
+
+
+def wait_until_steady(machine: Any) -> None:
+    process = f"systemctl show --property=MainPID --value flask-app-{APP}.worker"
+    until(lambda: int(machine.check_output(f"ps --no-headers -o etimes --pid $({process})")) > STEADY)
 
 
 def served(machine: Any) -> str:
@@ -122,6 +129,7 @@ def test_the_journal_has_it_under_the_apps_user(host: Any) -> None:
 def test_status_names_what_fails(operate: Callable[..., Run], machines: list[Any]) -> None:
     for machine in machines:
         machine.run(f"systemctl start flask-app-{APP}.failing")
+        wait_until_steady(machine)
     [found] = [task.result for task in operate("status", format="json").tasks if task.name == "Show them"]
     apps = json.loads("".join(found["emperor_flask_report"]))["apps"]
     assert len(apps) == len(machines)
