@@ -102,6 +102,7 @@ EXAMPLES = {
     "listen": "listen: {http: '127.0.0.1:9090'}",
     "listen.http": "listen: {http: '127.0.0.1:9090'}",
     "listen.uwsgi": "listen: {uwsgi: '127.0.0.1:3031'}",
+    "listen.stats": "listen: {stats: '127.0.0.1:9191'}",
     "listen.public": "listen: {http: '192.0.2.7:9090', public: true}",
     "server": "server: gunicorn",
     "isolation": "isolation: strict",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules import listen
 from ansible_collections.emperor.flask.plugins.plugin_utils.served import served_apps
 
 DOCUMENTATION = r"""
@@ -57,7 +58,8 @@ def app_units(plans: list[dict[str, Any]], failures: list[dict[str, Any]] | None
 
 def _files(app: dict[str, Any]) -> Iterator[dict[str, Any]]:
     layout = AppLayout(app["name"])
-    works = [("daemon", work) for work in app["daemons"]] + [("cron", work) for work in app["cron"]]
+    daemons = (*app["daemons"], *listen.daemons(app))
+    works = [("daemon", work) for work in daemons] + [("cron", work) for work in app["cron"]]
     for kind, work in works:
         given = {"app": {key: app[key] for key in ("name", "user", "root", "isolation")}, "kind": kind, "work": work}
         given["command"] = quoted(work["command"])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.module_utils.layout import MOUNTS, AppLayout
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.listen import ROUTED
 from ansible_collections.emperor.flask.plugins.plugin_utils.served import served_apps
 from ansible_collections.emperor.flask.plugins.plugin_utils.site import site_variables
 
@@ -69,7 +70,7 @@ def files_of(app: dict[str, Any], servers: Collection[str] = ()) -> list[dict[st
     """Return the files of a complete app: those that it has, and those that it may have had."""
     layout = AppLayout(app["name"])
     site = layout.mounted_at(app["domains"][0]) if app["mount"] else layout.site
-    listens = app["listen"]["http"] or app["listen"]["uwsgi"]
+    listens = any(app["listen"][protocol] for protocol in ROUTED)
     present = {
         site: ("site.conf.j2", site_variables(app, servers)),
         **({layout.site: ("mount.conf.j2", {"app": app})} if app["mount"] else {}),

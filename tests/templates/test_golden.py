@@ -255,7 +255,7 @@ def test_nginx_and_uwsgi_can_read_it(name: str) -> None:
         assert read_nginx(made)
 
 
-@pytest.mark.parametrize("file", ["vassal", "wake"])
+@pytest.mark.parametrize("file", ["stats", "vassal", "wake"])
 def test_programs_say_whose_they_are_too(file: str) -> None:
     shebang, first, second = (ROLES / "uwsgi/files" / file).read_text().splitlines()[:3]
     assert shebang.startswith("#!/")

@@ -43,6 +43,11 @@ while not os.path.exists("/tmp/enough") and time.monotonic() < deadline:
     time.sleep(0.02)
 print(json.dumps({"lost": lost, "processes": sorted(processes)}))
 """
+_READ_STATISTICS = r"""
+import socket
+with socket.create_connection(("127.0.0.1", 9191), timeout=10) as connection:
+    print("".join(iter(lambda: connection.recv(65536).decode(), "")))
+"""
 TUNED, GREEDY, GREENLETS = "tuned", "greedy", "greenlets"
 
 
@@ -211,8 +216,8 @@ def listening(host: Any) -> list[str]:
 
 
 def test_it_listens_past_nginx_for_this_host_alone(host: Any) -> None:
-    found = [address for address in listening(host) if address.endswith((":9090", ":3031"))]
-    assert found == ["127.0.0.1:3031", "127.0.0.1:9090"]
+    found = [address for address in listening(host) if address.endswith((":9090", ":3031", ":9191"))]
+    assert found == ["127.0.0.1:3031", "127.0.0.1:9090", "127.0.0.1:9191"]
 
 
 @pytest.mark.parametrize(("protocol", "port"), [("http", 9090), ("uwsgi", 3031)])
@@ -229,16 +234,23 @@ def test_a_switch_loses_no_request_past_nginx(host: Any, inventory: Path, protoc
     assert ask(host, TUNED)["process"] in told["processes"]
 
 
+def test_its_statistics_are_those_of_the_release_that_serves(host: Any) -> None:
+    told = json.loads(host.check_output("python3 -c %s", _READ_STATISTICS))
+    assert ask(host, TUNED)["process"] in [worker["pid"] for worker in told["workers"]]
+    # They are passed on by the app itself, which can mislead nobody but itself.
+    assert host.check_output("ps --no-headers -o user:32 --pid $(pgrep --full flask-emperor/stats)") == f"app-{TUNED}"
+
+
 def test_a_listener_goes_with_its_key_and_comes_back_with_the_release(host: Any, inventory: Path) -> None:
     name = host.backend.get_hostname()
     play(inventory, "deploy", name, app=TUNED, ways_tuned_quiet="1").good()
     wait_until(lambda: "127.0.0.1:9090" not in listening(host))
-    assert "127.0.0.1:3031" not in listening(host)
+    assert not {"127.0.0.1:3031", "127.0.0.1:9191"} & set(listening(host))
     play(inventory, "rollback", name, app=TUNED).good()
-    wait_until(lambda: "127.0.0.1:9090" in listening(host))
+    wait_until(lambda: {"127.0.0.1:9090", "127.0.0.1:9191"} <= set(listening(host)))
 
 
 def test_a_listener_goes_with_its_app(host: Any, inventory: Path) -> None:
     play(inventory, "remove", host.backend.get_hostname(), app=TUNED).good()
-    wait_until(lambda: "127.0.0.1:9090" not in listening(host))
+    wait_until(lambda: not {"127.0.0.1:9090", "127.0.0.1:9191"} & set(listening(host)))
     assert not host.file(f"/etc/flask-emperor/listeners/{TUNED}.ini").exists

@@ -11,7 +11,11 @@ from typing import Any
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import VARIABLE, Problems
 
-PROTOCOLS = ("http", "uwsgi")
+# What uWSGI's routers serve, which belong to no app.
+ROUTED = ("http", "uwsgi")
+PROTOCOLS = (*ROUTED, "stats")
+# The daemon of an app that passes on its statistics.
+STATS = "stats"
 _ADDRESS = re.compile(r"(?P<host>[0-9.]{7,15}):(?P<port>[1-9][0-9]{3,4})")
 # Below, ports are the system's; the listeners have no right to them.
 _PORTS = range(1024, 65536)
@@ -33,7 +37,9 @@ def check(app: dict[str, Any], path: str, problems: Problems) -> None:
                 "your own",
             )
     if listen["public"] and not given:
-        problems.add(f"{path}.public", "goes with http or uwsgi only; give one, or leave it out")
+        problems.add(f"{path}.public", "goes with http, uwsgi or stats only; give one, or leave it out")
+    if listen["stats"] is not None and any(work["name"] == STATS for work in (*app["daemons"], *app["cron"])):
+        problems.add(f"{path}.stats", f"is a daemon named '{STATS}', as another is; give that another name")
 
 
 def check_together(apps: Mapping[int, dict[str, Any]], problems: Problems) -> None:
@@ -50,6 +56,14 @@ def check_together(apps: Mapping[int, dict[str, Any]], problems: Problems) -> No
 
 def finish(app: Mapping[str, Any]) -> dict[str, Any]:
     return {"listen": app["listen"]}
+
+
+def daemons(app: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what passes on the statistics of a complete app, as one of its daemons: they are the app's own."""
+    if not app["listen"]["stats"]:
+        return []
+    command = f"exec /usr/bin/python3 -I /usr/local/lib/flask-emperor/stats {app['root']} {app['listen']['stats']}"
+    return [{"name": STATS, "command": command, "stop_timeout": 5}]
 
 
 def ports(app: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
@@ -74,6 +88,7 @@ def warnings(app: Mapping[str, Any]) -> list[str]:
     risks = {
         "http": "past nginx's limits, and with any header that a visitor likes",
         "uwsgi": "and whoever does can run any code as the app; let a firewall pass your proxy alone",
+        "stats": "with the headers of requests in work, cookies and passwords among them; use an ssh tunnel",
     }
     return [
         f"app {app['name']}: others than this host can reach {address} ({protocol}), {risk}"

@@ -150,6 +150,17 @@ def test_an_app_has_a_service_for_each_daemon_and_a_timer_for_each_schedule() ->
     assert [file["path"] for file in found["files"]] == [f"/etc/systemd/system/{name}" for name in names]
 
 
+def test_statistics_past_nginx_are_a_daemon_of_the_app() -> None:
+    description = stored(complete(minimal(listen={"stats": "127.0.0.1:9191"})))
+    [found] = app_units([{**planned(), "description": description}])
+    assert found["units"] == ["flask-app-shop.stats.service"]
+    [file] = found["files"]
+    assert file["vars"]["command"].endswith('/flask-emperor/stats /srv/apps/shop 127.0.0.1:9191"')
+    # uWSGI's routers have no part in it.
+    files = site_files([{**planned(), "description": description}])
+    assert {"path": "/etc/flask-emperor/listeners/shop.ini", "state": "absent"} in files
+
+
 def test_units_carry_no_value_of_a_variable() -> None:
     said = repr(app_units([planned()]))
     for value in (*full()["environment"].values(), *full()["secrets"].values()):

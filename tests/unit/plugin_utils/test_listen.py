@@ -23,7 +23,8 @@ REFUSED = [
     ({"uwsgi": "127.0.0.256:3031"}, f"uwsgi: '127.0.0.256:3031' {FORM}"),
     ({"uwsgi": "0.0.0.0:3031"}, f"uwsgi: 0.0.0.0:3031 {OPEN}"),
     ({"http": "192.0.2.7:9090"}, f"http: 192.0.2.7:9090 {OPEN}"),
-    ({"public": True}, "public: goes with http or uwsgi only; give one, or leave it out"),
+    ({"public": True}, "public: goes with http, uwsgi or stats only; give one, or leave it out"),
+    ({"stats": "192.0.2.7:9191"}, f"stats: 192.0.2.7:9191 {OPEN}"),
     (
         {"http": "127.0.0.1:9090", "uwsgi": "127.0.0.2:9090"},
         "uwsgi: port 9090 is used by app shop (http); take another",
@@ -34,6 +35,20 @@ REFUSED = [
 @pytest.mark.parametrize(("listen", "message"), REFUSED, ids=[message[:40] for _, message in REFUSED])
 def test_refused(listen: dict[str, Any], message: str) -> None:
     assert mistakes(minimal(listen=listen)) == [f"flask_apps[0].listen.{message}"]
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        {"daemons": [{"name": "stats", "command": "true"}]},
+        {"cron": [{"name": "stats", "command": "true", "schedule": "daily"}]},
+    ],
+)
+def test_the_statistics_are_a_daemon_of_their_own(work: dict[str, Any]) -> None:
+    assert mistakes(minimal(listen={"stats": "127.0.0.1:9191"}, **work)) == [
+        "flask_apps[0].listen.stats: is a daemon named 'stats', as another is; give that another name"
+    ]
+    assert mistakes(minimal(**work)) == []
 
 
 def test_a_port_belongs_to_one_app_of_the_host() -> None:
@@ -54,10 +69,10 @@ def test_an_address_of_the_host_alone_is_no_cause_for_a_warning() -> None:
 
 
 def test_an_address_that_others_reach_is_named_with_its_risk() -> None:
-    http, uwsgi = warnings(
-        complete(minimal(listen={"http": "0.0.0.0:9090", "uwsgi": "192.0.2.7:3031", "public": True}))
-    )
+    listen = {"http": "0.0.0.0:9090", "uwsgi": "192.0.2.7:3031", "stats": "0.0.0.0:9191", "public": True}
+    http, uwsgi, stats = warnings(complete(minimal(listen=listen)))
     assert http.startswith("app shop: others than this host can reach 0.0.0.0:9090 (http), past nginx's limits")
     assert uwsgi.startswith(
         "app shop: others than this host can reach 192.0.2.7:3031 (uwsgi), and whoever does can run"
     )
+    assert stats.startswith("app shop: others than this host can reach 0.0.0.0:9191 (stats), with the headers")
