@@ -25,10 +25,11 @@ def access(app: Mapping[str, Any]) -> dict[str, Any]:
     nothing of it counts, unless an entry is about just that path.
     """
     longest_first = sorted(app["access"], key=lambda entry: len(entry["path"]), reverse=True)
-    entries = [{**entry, "pattern": _pattern(entry["path"])} for entry in longest_first]
+    entries = [{**entry, "pattern": _pattern(app["mount"] + entry["path"])} for entry in longest_first]
     path = open_path(app["health"]["path"])
+    is_open = path and all(entry["path"] != path for entry in entries)
     return {
-        "open": f"^{re.escape(path)}$" if path and all(entry["path"] != path for entry in entries) else "",
+        "open": f"^{re.escape(app['mount'] + path)}$" if is_open else "",
         "addresses": [entry for entry in entries if entry["allow"] or entry["deny"]],
         "passwords": [entry for entry in entries if entry["auth_basic"] is not None],
         "requests": [entry for entry in entries if entry["rate"] is not None],

@@ -92,7 +92,7 @@ def minimal(**changes: Any) -> dict[str, Any]:
 
 def mounted() -> dict[str, Any]:
     """Return the app with every key that goes with a mount."""
-    return full(mount="/shop", access=[], auth_basic_users={})
+    return full(mount="/shop")
 
 
 def gunicorn(**changes: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.emperor.flask.plugins.filter.failed_step import failed_step
 from ansible_collections.emperor.flask.plugins.plugin_utils import maintenance
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import app_spec
+from ansible_collections.emperor.flask.plugins.plugin_utils.site import site_variables
 from ansible_collections.emperor.flask.tests.support.apps import RELEASE, complete, full, gunicorn, minimal, mounted
 from ansible_collections.emperor.flask.tests.support.parsing import read_ini, read_nginx
 from ansible_collections.emperor.flask.tests.support.rendering import (
@@ -124,7 +125,7 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
     ),
     "flask_app/mount.conf": (
         "mount.conf.j2",
-        lambda: render("flask_app", "mount.conf.j2", {"app": complete(mounted())}),
+        lambda: render("flask_app", "mount.conf.j2", site_variables(complete(mounted()))),
     ),
     "flask_app/redirect.conf": (
         "redirect.conf.j2",
@@ -215,7 +216,8 @@ def test_every_template_has_a_golden_file() -> None:
         for role in roles
         for path in (ROLES / role / "templates").rglob("*.j2")
     }
-    assert found - {"uwsgi/sandbox.j2"} == covered, "what others include is in their golden files"
+    included = {"uwsgi/sandbox.j2", "flask_app/access.conf.j2"}
+    assert found - included == covered, "what others include is in their golden files"
 
 
 def test_every_kind_that_may_be_shown_has_its_type_and_none_of_them_runs() -> None:

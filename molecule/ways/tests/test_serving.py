@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import randbelow
 from typing import Any
 
 import pytest
@@ -209,6 +211,41 @@ def test_a_worker_that_dies_leaves_a_page(portal: Visitor, method: str) -> None:
 def test_an_error_page_is_no_page(portal: Visitor, path: str) -> None:
     answer = portal.get(path)
     assert (answer.status, DOWN in answer.text) == (404, False)
+
+
+def test_a_visitor_who_is_refused_gets_the_page_of_the_app(host: Any) -> None:
+    answer = Visitor(host, "serving.test", source="127.0.0.66").get("/where/closed")
+    assert (answer.status, "Not for you" in answer.text) == (403, True)
+    assert Visitor(host, "serving.test").get("/where/closed").status == 200
+
+
+# Who may reach a mounted app
+
+
+def test_the_rules_of_a_mounted_app_are_its_own(host: Any) -> None:
+    refused = Visitor(host, "serving.test", source="127.0.0.66")
+    paths = ["/shop/", "/shop/static/style.css", "/shop/media/a.txt", "/shop/no-such", "//shop/", "/%73hop/page/a"]
+    assert {path: refused.get(path).status for path in paths} == dict.fromkeys(paths, 403)
+    # Its health path, and what is not its own.
+    assert {path: refused.get(path).status for path in ("/shop/up", "/where", "/files/style.css")} == {
+        "/shop/up": 200,
+        "/where": 200,
+        "/files/style.css": 200,
+    }
+
+
+def test_a_mounted_app_asks_for_its_own_passwords(portal: Visitor) -> None:
+    known = {"Authorization": "Basic " + base64.b64encode(b"bob:correct horse").decode()}
+    asked = portal.get("/shop/page/private")
+    assert (asked.status, asked.header("WWW-Authenticate")) == (401, 'Basic realm="shop"')
+    assert portal.get("/shop/page/private", known).json == ["/shop", "/page/private", "private"]
+    assert portal.get("/shop/page/privately").status == 200
+
+
+def test_a_mounted_app_counts_its_own_requests(host: Any) -> None:
+    visitor = Visitor(host, "serving.test", source=f"127.3.{randbelow(256)}.{randbelow(254) + 1}")
+    assert [visitor.get("/shop/page/rare").status for _ in range(3)] == [200, 200, 429]
+    assert [visitor.get("/shop/page/b").status, visitor.get("/where").status] == [200, 200]
 
 
 @pytest.mark.parametrize("size", [75, 76])

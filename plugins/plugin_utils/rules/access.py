@@ -28,8 +28,6 @@ _RULES = ("allow", "deny", "auth_basic", "rate", "connections")
 
 
 def check(app: dict[str, Any], path: str, problems: Problems) -> None:
-    if app["access"] and app["mount"] != "/":
-        problems.add(f"{path}.access", "goes with no mount; give the app a domain of its own")
     seen: set[str] = set()
     for index, entry in enumerate(app["access"]):
         where = f"{path}.access[{index}]"

@@ -24,6 +24,15 @@ def access(entries: list[dict[str, Any]], health: str = "/healthz") -> dict[str,
     return found
 
 
+def test_the_paths_of_a_mounted_app_begin_after_the_mount() -> None:
+    app = complete(minimal(mount="/shop", access=ENTRIES, auth_basic_users={"ada": HASH}, health={"path": "/up"}))
+    found = site_variables(app)["access"]
+    assert found["open"] == "^/shop/up$"
+    asked = ["/shop", "/shop/x", "/shop/a.b/x", "/shopping", "/a.b"]
+    assert [path_of(found["requests"], uri) for uri in asked] == ["/", "/", "/a.b", None, None]
+    assert [path_of(found["passwords"], uri) for uri in asked] == [None, None, "/a.b", None, None]
+
+
 def path_of(entries: list[dict[str, Any]], uri: str) -> str | None:
     return next((entry["path"] for entry in entries if re.search(entry["pattern"], uri)), None)
 
