@@ -48,7 +48,7 @@ _TOPICS = (
     health,
     access,
 )
-_SHARED = (domains, listen)
+_SHARED = (domains, listen, access)
 
 
 def check_apps(apps: Mapping[int, dict[str, Any]], problems: Problems) -> None:

@@ -93,7 +93,7 @@ def test_a_password_opens_what_asks_for_one(host: Any, name: str) -> None:
 def test_uploads_and_pages_ask_for_a_password(host: Any) -> None:
     for path in ("/private", "/media/private/a.png"):
         asked = ask(host, path)
-        assert (asked.status, asked.header("WWW-Authenticate")) == (401, 'Basic realm="guarded"')
+        assert (asked.status, asked.header("WWW-Authenticate")) == (401, 'Basic realm="app guarded"')
         assert as_user(host, path, "ada").status == 200
 
 

@@ -237,9 +237,18 @@ def test_the_rules_of_a_mounted_app_are_its_own(host: Any) -> None:
 def test_a_mounted_app_asks_for_its_own_passwords(portal: Visitor) -> None:
     known = {"Authorization": "Basic " + base64.b64encode(b"bob:correct horse").decode()}
     asked = portal.get("/shop/page/private")
-    assert (asked.status, asked.header("WWW-Authenticate")) == (401, 'Basic realm="shop"')
+    assert (asked.status, asked.header("WWW-Authenticate")) == (401, 'Basic realm="app shop"')
     assert portal.get("/shop/page/private", known).json == ["/shop", "/page/private", "private"]
     assert portal.get("/shop/page/privately").status == 200
+
+
+def test_the_app_at_the_top_locks_and_counts_what_is_below(host: Any) -> None:
+    known = {"Authorization": "Basic " + base64.b64encode(b"bob:correct horse").decode()}
+    visitor = Visitor(host, "serving.test", source=f"127.4.{randbelow(256)}.{randbelow(254) + 1}")
+    assert [visitor.get(path).status for path in ("/tea/", "/tea/where", "/tea/up")] == [401, 401, 401]
+    # One a minute, and none above that.
+    assert [visitor.get("/tea/rare", known).status for _ in range(2)] == [200, 429]
+    assert visitor.get("/tea/where", known).text == "/tea /where serving.test serving.test"
 
 
 def test_a_mounted_app_counts_its_own_requests(host: Any) -> None:

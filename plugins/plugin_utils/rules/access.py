@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import Problems
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import VARIABLE, Problems
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.domains import mount_of
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.values import check_number, check_prefix, network
 
 _RATE = re.compile(r"(?P<requests>[1-9][0-9]{0,4})r/[sm]")
@@ -43,6 +44,34 @@ def check(app: dict[str, Any], path: str, problems: Problems) -> None:
         if entry["auth_basic"] and not app["auth_basic_users"]:
             problems.add(f"{where}.auth_basic", "nobody could log in; give names and hashes in auth_basic_users")
     _check_users(app, f"{path}.auth_basic_users", problems)
+
+
+def check_together(apps: Mapping[int, dict[str, Any]], problems: Problems) -> None:
+    """Check that no app that is mounted below another opens by its own passwords what that one has locked.
+
+    nginx takes the passwords of the mounted app instead: all of it, not only the paths that it has entries for.
+    """
+    for index, app in apps.items():
+        own = [entry["path"] for entry in app["access"] if entry["auth_basic"] is not None]
+        if not mount_of(app) or not own or "/" in own:
+            continue
+        for top in apps.values():
+            shares = set(app["domains"]) & set(top["domains"])
+            if shares and not mount_of(top) and (locked := _locked(top, mount_of(app))):
+                problems.add(
+                    f"{VARIABLE}[{index}].access",
+                    f"app {top['name']} asks for a password at {locked}, and passwords of app {app['name']} would "
+                    "replace that; add {path: /, auth_basic: true}, or false to open the rest",
+                )
+
+
+def _locked(app: Mapping[str, Any], mount: str) -> str:
+    """Return a path at or below a mount where an app asks for a password, or nothing."""
+    asked = {entry["path"]: entry["auth_basic"] for entry in app["access"] if entry["auth_basic"] is not None}
+    above = [path for path in asked if path == "/" or f"{mount}/".startswith(f"{path}/")]
+    if above and asked[max(above, key=len)]:
+        return mount
+    return next((path for path in asked if path.startswith(f"{mount}/") and asked[path]), "")
 
 
 def finish(app: Mapping[str, Any]) -> dict[str, Any]:

@@ -84,17 +84,26 @@ def clashes(app: Mapping[str, Any], nginx: object) -> list[str]:
 
 
 def warnings(app: Mapping[str, Any]) -> list[str]:
-    """Return what a person should know about the addresses of a checked app that more than its host can reach."""
+    """Return what a person should know about the addresses of a checked app."""
     risks = {
         "http": "past nginx's limits, and with any header that a visitor likes",
         "uwsgi": "and whoever does can run any code as the app; let a firewall pass your proxy alone",
         "stats": "with the headers of requests in work, cookies and passwords among them; use an ssh tunnel",
     }
-    return [
-        f"app {app['name']}: others than this host can reach {address} ({protocol}), {risk}"
-        for protocol, risk in risks.items()
-        if (address := app["listen"][protocol]) and not ipaddress.ip_address(address.partition(":")[0]).is_loopback
-    ]
+    nearby = {
+        "uwsgi": "and run any code as the app",
+        "stats": "and see the headers of requests in work, cookies and passwords among them",
+    }
+    found = []
+    for protocol, risk in risks.items():
+        address = app["listen"][protocol] or ""
+        inside = address and ipaddress.ip_address(address.partition(":")[0]).is_loopback
+        if address and not inside:
+            found.append(f"app {app['name']}: others than this host can reach {address} ({protocol}), {risk}")
+        elif address and protocol in nearby:
+            who = f"all other apps of the host can reach {address} ({protocol}),"
+            found.append(f"app {app['name']}: {who} {nearby[protocol]}; leave it out where they are not trusted")
+    return found
 
 
 def _ip(text: str) -> ipaddress.IPv4Address | None:

@@ -64,8 +64,18 @@ def test_the_port_of_nginx_is_taken(nginx: object) -> None:
 
 
 def test_an_address_of_the_host_alone_is_no_cause_for_a_warning() -> None:
-    listen = {"http": "127.0.0.1:9090", "uwsgi": "127.1.2.3:3031", "public": True}
-    assert warnings(complete(minimal(listen=listen))) == []
+    assert warnings(complete(minimal(listen={"http": "127.0.0.1:9090", "public": True}))) == []
+
+
+def test_neighbours_are_named_where_they_could_become_the_app_or_see_its_visitors() -> None:
+    listen = {"http": "127.0.0.1:9090", "uwsgi": "127.1.2.3:3031", "stats": "127.0.0.1:9191"}
+    said = "app shop: all other apps of the host can reach"
+    trust = "leave it out where they are not trusted"
+    assert warnings(complete(minimal(listen=listen))) == [
+        f"{said} 127.1.2.3:3031 (uwsgi), and run any code as the app; {trust}",
+        f"{said} 127.0.0.1:9191 (stats), and see the headers of requests in work, cookies and passwords among them; "
+        f"{trust}",
+    ]
 
 
 def test_an_address_that_others_reach_is_named_with_its_risk() -> None:

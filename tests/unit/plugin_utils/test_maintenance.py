@@ -57,7 +57,7 @@ def test_neither_on_nor_off_is_refused() -> None:
 def test_visitors_are_those_who_are_not_let_in() -> None:
     geo, choice = rendered(allow="192.0.2.0/24", health_path="/healthz?full=1")[0]
     assert geo == ["geo", "$flask_app_outside_a_b", [["default", "1"], ["192.0.2.0/24", "0"]]]
-    closed = [["default", "$flask_app_outside_a_b"], ["/healthz", "0"]]
+    closed = [["default", "$flask_app_outside_a_b"], ["~^/healthz$", "0"]]
     assert choice == ["map", "$uri", "$flask_app_closed_a_b", closed]
 
 
@@ -65,7 +65,7 @@ def test_the_front_page_is_no_health_path() -> None:
     assert rendered(health_path="/")[0][1][-1] == [["default", "$flask_app_outside_a_b"]]
 
 
-@pytest.mark.parametrize(("path", "opened"), [("/up", [["/shop/up", "0"]]), ("/", [])])
+@pytest.mark.parametrize(("path", "opened"), [("/up", [["~^/shop/up$", "0"]]), ("/", [])])
 def test_below_a_mount_it_is_the_whole_path_that_stays_open(path: str, opened: list[list[str]]) -> None:
     choice = rendered(health_path=path, mount="/shop")[0][1][-1]
     assert choice == [["default", "$flask_app_outside_a_b"], *opened]
