@@ -58,7 +58,8 @@ print(json.dumps({"lost": lost, "seen": seen, "total": total}))
 
 def ask(host: Any, app: str, path: str = "/") -> dict[str, Any]:
     """Ask an app, which tells about itself."""
-    name, mount = ("unicorn.test", "/horn") if app == UNICORN else (f"{app}.localhost", "")
+    mount = {UNICORN: "/horn", CHANGING: "/in/turns"}.get(app, "")
+    name = "unicorn.test" if app == UNICORN else f"{app}.localhost"
     answer = Visitor(host, name).get(mount + path)
     assert answer.status == 200, (path, answer)
     return dict(answer.json)
@@ -276,11 +277,11 @@ def test_an_app_without_gunicorn_fails_before_its_start(host: Any, inventory: Pa
 
 def test_from_one_kind_to_the_other_and_back_no_request_is_lost(host: Any, inventory: Path) -> None:
     def site() -> str:
-        return str(host.file(f"/etc/nginx/flask-apps/{CHANGING}.conf").content_string)
+        return str(host.file(f"/etc/nginx/flask-mounts/{CHANGING}.localhost/{CHANGING}.conf").content_string)
 
     name = host.backend.get_hostname()
     first = ask(host, CHANGING)["release"]
-    with asking(host, f"{CHANGING}.localhost") as asked:
+    with asking(host, f"{CHANGING}.localhost", "/in/turns/") as asked:
         deploy(inventory, host, **GUNICORN).good()
         second = ask(host, CHANGING)
         assert (second["server"], len(left_of(host, CHANGING))) == ("gunicorn", 2)
