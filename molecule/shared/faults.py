@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -118,6 +119,17 @@ MOMENTS = (
     Moment("before-retired", "os.remove", _VASSAL),
     Moment("after-retired", "os.remove", _VASSAL, after=True),
 )
+
+
+def in_turns(hosts: Sequence[str], moment: Moment, first: int) -> list[str]:
+    """Return the hosts where a moment strikes: one of them, in turns that begin with the host of this number.
+
+    So each moment comes on each of two hosts once, when a kill begins with one and a power cut with the other. With
+    EMPEROR_FLASK_EVERY_MOMENT=1, it strikes all of them.
+    """
+    if os.environ.get("EMPEROR_FLASK_EVERY_MOMENT") == "1":
+        return list(hosts)
+    return [hosts[(MOMENTS.index(moment) + first) % len(hosts)]]
 
 
 class Outage(NamedTuple):

@@ -19,6 +19,7 @@ from faults import (
     asked,
     check_unchanged,
     has_struck,
+    in_turns,
     wait_struck,
     wake,
 )
@@ -68,7 +69,7 @@ def test_a_step_is_killed(inventory: Path, hosts: list[str], failures: list[Fail
         assert victim.outside.get(VICTIM).status == 200
         victim.converge()
 
-    on_each(hosts, check)
+    on_each(in_turns(hosts, moment, 0), check)
 
 
 def test_the_controller_is_killed(inventory: Path, hosts: list[str]) -> None:

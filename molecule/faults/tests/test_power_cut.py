@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from faults import MOMENTS, VICTIM, Moment, Outage, Victim, asked, check_unchanged, wait_struck
+from faults import MOMENTS, VICTIM, Moment, Outage, Victim, asked, check_unchanged, in_turns, wait_struck
 from load import Load
 from outside import Outside, on_each
 
@@ -68,7 +68,7 @@ def test_the_host_is_restarted(
         assert back - on < LONGEST, host
         assert {request.release for request in answered if request.start <= back} == {current}, host
 
-    on_each(hosts, check)
+    on_each(in_turns(hosts, moment, 1), check)
 
 
 def test_then_nothing_is_left_to_do(inventory: Path, hosts: list[str]) -> None:
