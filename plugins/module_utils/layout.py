@@ -8,8 +8,10 @@ socket and to `public/`, and give the app read access to its own code and nothin
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +46,8 @@ WORK_NAME = APP_NAME
 VASSAL_NAME = re.compile(r"(?P<app>[a-z][a-z0-9-]{0,22})\.(?P<release>[0-9a-f]{12})(-(?P<start>[1-9]\d*))?")
 # No app has a dot in its name: that of a unit begins no other app's.
 UNIT_NAME = re.compile(rf"flask-app-(?P<app>{APP_NAME.pattern})\.(?P<work>{WORK_NAME.pattern})\.(service|timer)")
+# Of one release; more than workers that a host can run.
+_MOST_TRACEBACKERS = 1024
 
 
 class Directory(NamedTuple):
@@ -147,8 +151,15 @@ class AppLayout:
         return self.root / "run" / f"{release_id}.stats"
 
     def tracebackers(self, release_id: str) -> list[Path]:
-        """Return the sockets, one of each worker, that tell where a release's vassal is at."""
-        return sorted((self.root / "run").glob(f"{release_id}.traceback.*"))
+        """Return the sockets, one of each worker, that tell where a release's vassal is at; 1,024 at most."""
+        # The folder is the app's, which may put any name there; these go onto command lines of root.
+        own = re.compile(rf"{re.escape(release_id)}\.traceback\.[0-9]{{1,5}}")
+        try:
+            with os.scandir(self.root / "run") as entries:
+                names = list(islice((entry.name for entry in entries if own.fullmatch(entry.name)), _MOST_TRACEBACKERS))
+        except OSError:
+            return []
+        return sorted(self.root / "run" / name for name in names)
 
     def directories(self, writable: list[str], media: list[str]) -> list[Directory]:
         """Return the directories that an app needs, parents first."""

@@ -37,8 +37,10 @@ def keep(vassal: str, window: int) -> None:
     make_directory(MARKS)
     write_file(MARKS / vassal, str(int(time.time() + window)).encode("ascii"), "root", "root", 0o644)
     timer = [f"--unit={_unit(vassal)}", f"--on-active={window}s", "--timer-property=AccuracySec=1s"]
+    # systemd puts variables of its own in where a `$` is, in whatever it starts; two stand for one.
+    command = [part.replace("$", "$$") for part in runners.of_vassal(vassal).ending(vassal, MARKS / vassal)]
     done = subprocess.run(
-        ["systemd-run", "--quiet", "--collect", *timer, *runners.of_vassal(vassal).ending(vassal, MARKS / vassal)],
+        ["systemd-run", "--quiet", "--collect", *timer, *command],
         capture_output=True,
         text=True,
         check=False,

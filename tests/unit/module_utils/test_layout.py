@@ -96,3 +96,27 @@ def test_each_app_has_a_builder_and_statistics_of_its_own() -> None:
     assert (layout.user, layout.builder) == ("app-shop", "build-shop")
     assert len(AppLayout("a" * 23).builder) <= 32  # what useradd takes
     assert str(layout.stats("0123456789ab")) == "/srv/apps/shop/run/0123456789ab.stats"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["traceback.${PATH}", "traceback.$HOME", "traceback.1 2", "traceback.1\n", "traceback.", "traceback.123456",
+     "tracebackx1", "traceback.\u0661"],
+)  # fmt: skip
+def test_of_tracebackers_only_names_that_a_worker_makes_count(shop: App, name: str) -> None:
+    """They go onto command lines of root, and the app may put any name into its folder."""
+    good = [f"0123456789ab.traceback.{worker}" for worker in (1, 12, 12345)]
+    for made in (*good, f"0123456789ab.{name}", "ba9876543210.traceback.1"):
+        (shop.root / "run" / made).touch()
+    assert [path.name for path in shop.layout.tracebackers("0123456789ab")] == good
+
+
+def test_tracebackers_have_a_limit(shop: App) -> None:
+    for worker in range(1100):
+        (shop.root / f"run/0123456789ab.traceback.{worker}").touch()
+    assert len(shop.layout.tracebackers("0123456789ab")) == 1024
+
+
+def test_an_app_without_a_folder_for_its_sockets_has_no_tracebackers(shop: App) -> None:
+    (shop.root / "run").rmdir()
+    assert shop.layout.tracebackers("0123456789ab") == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.emperor.flask.plugins.module_utils import emperor, vassals, warm
+from ansible_collections.emperor.flask.plugins.module_utils import emperor, release_units, vassals, warm
 from ansible_collections.emperor.flask.tests.support.hosts import ID, NEXT, App, Host
 from ansible_collections.emperor.flask.tests.support.systemd import Systemd
 
@@ -38,6 +38,29 @@ def test_systemd_takes_all_of_it_away_when_the_time_is_over(shop: App, host: Hos
     assert set(map(Path, command[3:])) == {
         emperor.link_of(VASSAL), vassals.socket_of(VASSAL), shop.root / f"run/{ID}.stats", host.warm / VASSAL,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("by_unit", [False, True])
+def test_systemd_puts_no_variable_into_what_it_is_given(
+    shop: App, systemd: Systemd, monkeypatch: pytest.MonkeyPatch, by_unit: bool
+) -> None:
+    """It would for `${NAME}` and for a word that begins with `$`; root removes what comes of that."""
+    if by_unit:
+        release_units.file_of(VASSAL).touch()
+    odd = shop.root / "run/$HOME${PATH}"
+    for module in (emperor, release_units):
+        monkeypatch.setattr(module, "sockets_of", lambda _vassal: [odd])
+    warm.keep(VASSAL, 600)
+    assert str(odd).replace("$", "$$") in systemd.calls[-1]
+    assert str(odd) not in systemd.calls[-1]
+
+
+def test_a_name_that_no_worker_makes_is_not_given_to_systemd(shop: App, systemd: Systemd) -> None:
+    for own in ("traceback.1", "traceback.${PATH}"):
+        (shop.root / f"run/{ID}.{own}").touch()
+    warm.keep(VASSAL, 600)
+    given = [part for part in systemd.calls[-1] if "traceback" in part]
+    assert given == [str(shop.root / f"run/{ID}.traceback.1")]
 
 
 def test_statistics_that_another_start_of_the_release_uses_stay(shop: App, systemd: Systemd) -> None:
