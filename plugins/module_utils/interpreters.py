@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +25,8 @@ HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - not
 VERSION = re.compile(r"3\.[0-9]{1,2}")
 _NAME = re.compile(r"python(3\.[0-9]{1,2})")
 _TELL = "import sys; print('%s-%d.%d' % (sys.implementation.name, *sys.version_info[:2]))"
+# As many as the kernel follows.
+_MOST_LINKS = 40
 
 Run = Callable[[list[str]], tuple[int, str, str]]
 
@@ -112,9 +116,10 @@ def _candidates() -> list[str]:
 
 def _ask(run: Run, path: str) -> Interpreter | None:
     try:
-        # -B: looking leaves no compiled files.
-        code, out, _err = run([path, "-I", "-B", "-c", _TELL])
-    except OSError:  # such as a file that nobody may execute
+        # What a link leads to: beside the link may be a virtualenv, and its packages run code of theirs at each start.
+        # -S: nor those of the Python itself. -B: looking leaves no compiled files.
+        code, out, _err = run([str(Path(path).resolve()), "-I", "-S", "-B", "-c", _TELL])
+    except (OSError, RuntimeError):  # such as a file that nobody may execute
         return None
     name = out.strip()
     return Interpreter(path, name) if code == 0 and re.fullmatch(r"[a-z]+-\d+\.\d+", name) else None
@@ -129,13 +134,42 @@ def _flaw(path: Path) -> str:
         if folder := hidden_folder(real):
             return f"is below {folder}, which no app sees; install it elsewhere, such as in /opt"
         # Root asks it for its version, and compiles with it.
-        for part in (real, *real.parents):
-            state = part.stat()
-            if state.st_uid != 0 or state.st_mode & stat.S_IWOTH:
+        for part in _way(path):
+            if _is_others(part.lstat()):
                 return f"could be changed by others than root, because of {part}; give that to root alone"
     except (OSError, RuntimeError):
         return "does not exist"
     return ""
+
+
+def _way(path: Path) -> list[Path]:
+    """Return the folders that a path leads through, also by its links, and the file. Raises OSError."""
+    here, way, links = Path("/"), [Path("/")], 0
+    left = list(reversed(path.absolute().parts[1:]))
+    while left:
+        name = left.pop()
+        if name == "..":
+            here = here.parent
+            continue
+        step = here / name
+        if step.is_symlink():
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+            target = step.readlink()
+            if target.is_absolute():
+                here = Path("/")
+            left += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+            continue
+        here = step
+        way.append(here)
+    return way
+
+
+def _is_others(state: os.stat_result) -> bool:
+    """Tell whether anybody but root may change a file, or what is in a folder."""
+    by_group = state.st_gid != 0 and state.st_mode & stat.S_IWGRP
+    return bool(state.st_uid != 0 or state.st_mode & stat.S_IWOTH or by_group)
 
 
 def _listed(pythons: Iterable[Interpreter]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -126,22 +127,96 @@ def test_a_link_into_a_hidden_folder_is_told(tmp_path: Path) -> None:
         find(run, str(link), here)
 
 
-@pytest.mark.root
-@pytest.mark.parametrize(("mode", "owner"), [(0o757, 0), (0o755, 65534)])
-def test_what_others_could_change_is_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, owner: int
-) -> None:
+@pytest.fixture
+def below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder that is root's alone, whatever those above it are."""
+    way = interpreters._way
     monkeypatch.setattr(interpreters, "HIDDEN", ())
-    monkeypatch.setattr(Path, "parents", property(lambda _path: []))
-    path = tmp_path / "python3"
+    monkeypatch.setattr(interpreters, "_way", lambda path: [part for part in way(path) if tmp_path in part.parents])
+    tmp_path.chmod(0o755)
+    return tmp_path
+
+
+def python(path: Path) -> Path:
+    path.parent.mkdir(exist_ok=True)
     path.write_text("#!/bin/sh\necho cpython-3.12\n")
     path.chmod(0o755)
+    return path
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(("mode", "owner"), [(0o757, 0), (0o755, 65534)])
+def test_what_others_could_change_is_not_run(below: Path, mode: int, owner: int) -> None:
+    path = python(below / "python3")
     assert find(run, str(path), here).version == "3.12"
     path.chmod(mode)
 
     os.chown(path, owner, owner)
     with pytest.raises(InterpreterError, match=f"could be changed by others than root, because of {path}; give that"):
         find(run, str(path), here)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("folder", ["venv/bin", "venv", "other", "third", "real"])
+@pytest.mark.parametrize(("mode", "owner", "group"), [(0o757, 0, 0), (0o755, 65534, 0), (0o775, 0, 65534)])
+def test_no_folder_on_the_way_may_be_anothers(below: Path, folder: str, mode: int, owner: int, group: int) -> None:
+    """Whoever may write there can put another link into the place of the one that is there."""
+    python(below / "real/python3")
+    for name in ("venv/bin", "other", "third"):
+        (below / name).mkdir(parents=True)
+    (below / "third/folder").symlink_to(below / "real")
+    (below / "other/python3").symlink_to("../third/folder/python3")
+    link = below / "venv/bin/python"
+    link.symlink_to(below / "other/python3")
+    assert find(run, str(link), here) == Interpreter(str(link), "cpython-3.12")
+    os.chown(below / folder, owner, group)
+    (below / folder).chmod(mode)
+    with pytest.raises(InterpreterError) as caught:
+        find(run, str(link), here)
+    flaw = f"could be changed by others than root, because of {below / folder}; give that to root alone"
+    assert str(caught.value) == f"python: {link} {flaw}; the host has {LISTED}"
+
+
+@pytest.mark.root
+def test_a_folder_that_roots_group_may_change_is_roots(below: Path) -> None:
+    path = python(below / "opt/python3")
+    path.parent.chmod(0o775)
+    assert find(run, str(path), here).version == "3.12"
+
+
+def test_a_link_that_leads_to_itself_is_told(tmp_path: Path) -> None:
+    link = tmp_path / "python3"
+    link.symlink_to(link)
+    with pytest.raises(InterpreterError, match=f"^python: {link} does not exist; the host has"):
+        find(run, str(link), here)
+    with pytest.raises(OSError, match="Too many levels of symbolic links"):
+        interpreters._way(link)
+
+
+def test_the_packages_of_a_virtualenv_do_not_run(make: Callable[..., Path], tmp_path: Path) -> None:
+    """Root asks for the version; a file `.pth` of theirs is code."""
+    venv, ran = tmp_path / "venv", tmp_path / "ran"
+    packages = venv / f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+    packages.mkdir(parents=True)
+    (packages / "other.pth").write_text(f"import os; os.mkdir({str(ran)!r})\n")
+    (venv / "bin").mkdir()
+    (venv / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
+    link = venv / "bin/python"
+    link.symlink_to(Path(sys.executable).resolve())
+    version = f"cpython-{sys.version_info[0]}.{sys.version_info[1]}"
+    assert find(run, str(link), here) == Interpreter(str(link), version)
+    assert not ran.exists()
+
+
+def test_the_packages_of_a_python_itself_do_not_run(tmp_path: Path) -> None:
+    commands: list[list[str]] = []
+
+    def note(command: list[str]) -> tuple[int, str, str]:
+        commands.append(command)
+        return 0, "cpython-3.12", ""
+
+    find(note, None, here)
+    assert [set(command[1:-2]) for command in commands] == [{"-I", "-S", "-B"}]
 
 
 @pytest.mark.parametrize(
