@@ -156,7 +156,7 @@ def _requirements(files: Mapping[str, str]) -> set[str]:
             found |= {f"{package['name']}=={package['version']}" for package in _PACKAGE.finditer(files[name])}
         else:
             lines = (re.sub(r"(^|\s)#.*", "", line) for line in files[name].splitlines())
-            found |= {line for line in (re.sub(r"\s*(--hash[=\s].*|\\)$", "", line).strip() for line in lines) if line}
+            found |= {line for line in (re.sub(r"(--hash[=\s].*|\\)$", "", line).strip() for line in lines) if line}
     return found
 
 

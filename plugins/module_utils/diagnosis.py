@@ -85,6 +85,7 @@ def known_remedy(cause: str, log: str = "") -> str:
     if cause.startswith("no answer"):
         # What was refused is our own question.
         cause = ""
+    cause, log = _in_bounds(cause), _in_bounds(log)
     for text in (log, cause) if _VAGUE.match(cause) else (cause, log):
         for pattern, advice in _REMEDIES:
             matches = list(re.finditer(pattern, text))
@@ -92,6 +93,11 @@ def known_remedy(cause: str, log: str = "") -> str:
             if matches and not (text is log and pattern.startswith("answered")):
                 return advice.format(what=(matches[-1].groupdict().get("what") or "").removeprefix("/"))
     return ""
+
+
+def _in_bounds(text: str) -> str:
+    """Return the end of a text, as much as a person reads: a pattern may take the square of a line's length."""
+    return "\n".join(line[:_LONGEST] for line in text[-_MOST_LINES * _LONGEST :].split("\n"))
 
 
 def readable(text: str, secrets: Iterable[str] = ()) -> str:

@@ -13,7 +13,7 @@ _SSH = re.compile(
     r"|[A-Za-z0-9_.-]+@(?P<short>[A-Za-z0-9_.-]+):.*"
 )
 # Over https, a user alone is a token: without a password nobody else gets in.
-_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|^https?://[^/@]*@")
+_PASSWORD = re.compile(r"://[^/@:]*:[^/@]*@|^https?://[^/@]*@")
 
 
 def is_address(text: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 # As in `    -s|--socket    bind to …` and `    --mule    add a mule`.
 _OPTION = re.compile(r"^ +(?:-\w\|)?--([\w-]+)", re.MULTILINE)
-_MISSING_PLUGIN = re.compile(r"UNABLE to load uWSGI plugin: .*?([a-z0-9_]+)_plugin\.so")
+_MISSING_PLUGIN = re.compile(r"UNABLE to load uWSGI plugin: (?:[^:\n]*/)?([a-z0-9_]+)_plugin\.so")
 _SINCE_2_0_29 = "max-requests-delta"
 
 

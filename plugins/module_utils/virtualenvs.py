@@ -15,8 +15,8 @@ from ansible_collections.emperor.flask.plugins.module_utils.files import differs
 # In this order: a lock says more than a list, a list more than a declaration.
 CANDIDATES = ("uv.lock", "pylock.toml", "requirements.txt", "pyproject.toml")
 MARKER_SUFFIX = ".complete"
-_INCLUDE = re.compile(r"^\s*(?:-[rc]\s*=?|--(?:requirement|constraint)[\s=])\s*(\S+)", re.MULTILINE)
-_EDITABLE = re.compile(r"^\s*(?:-e\b|--editable\b)", re.MULTILINE)
+_INCLUDE = re.compile(r"^[^\S\n]*(?:-[rc](?:\s*=)?|--(?:requirement|constraint)[\s=])\s*(\S+)", re.MULTILINE)
+_EDITABLE = re.compile(r"^[^\S\n]*(?:-e\b|--editable\b)", re.MULTILINE)
 _HASH = re.compile(r"--hash[= ]sha(256|384|512):")
 
 

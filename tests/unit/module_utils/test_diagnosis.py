@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from time import process_time
 
 import pytest
 
@@ -111,6 +112,21 @@ def test_what_visitors_wrote_into_a_log_is_no_answer_of_the_check() -> None:
 def test_without_words_what_runs_the_app_helps() -> None:
     assert diagnosis.remedy("timed out", "", "look there") == "look there"
     assert diagnosis.remedy("timed out", "").startswith("the lines above are all there is")
+
+
+@pytest.mark.parametrize("text", ["PermissionError " * 15_000, "PermissionError '/srv/apps/a/releases/" * 6_000])
+def test_a_line_of_any_length_takes_no_time(text: str) -> None:
+    """Root reads it, with the app's lock in hand."""
+    begin = process_time()
+    diagnosis.remedy("", text)
+    diagnosis.remedy(text, "")
+    assert process_time() - begin < 1
+
+
+def test_a_mistake_that_a_person_does_not_see_any_more_counts_for_nothing() -> None:
+    mistake = "KeyError: 'DB_URL'"
+    assert diagnosis.known_remedy("", mistake + "\n" + "more\n" * 1000).startswith("if DB_URL is")
+    assert diagnosis.known_remedy("", mistake + "\n" + "more\n" * 10_000) == ""
 
 
 def test_remedies_are_one_sentence_without_an_end() -> None:
