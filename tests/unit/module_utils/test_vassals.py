@@ -31,6 +31,56 @@ def test_a_name_is_never_used_again(last: str | None, following: str) -> None:
     assert vassals.next_vassal("shop", RELEASE, last) == following
 
 
+HEADING = "Num       RefCount Protocol Flags    Type St Inode Path\n"
+ROW = "00000000aa34ed11: 00000003 00000000 00000000 0001 %s %5d %s"
+PATH = Path(f"/run/flask-emperor/sockets/{VASSAL}.socket")
+
+
+@pytest.mark.parametrize(
+    ("row", "count"),
+    [
+        (ROW % ("03", 1, PATH), 1),
+        (ROW % ("02", 30940670, PATH), 1),
+        (ROW % ("01", 1, PATH), 0),
+        (ROW % ("03", 1, f"{PATH}2"), 0),
+        (ROW % ("03", 1, f"@{PATH}"), 0),
+        (ROW % ("03", 1, f"x {PATH}"), 0),
+        (f"0: 0 0 0 0001 03 1 {PATH}", 0),
+        ((ROW % ("03", 1, PATH)).replace("    1", " 1"), 0),
+        (f"{ROW % ('03', 1, PATH)} ", 0),
+        (f"{ROW % ('03', 1, 'x')}\r{ROW % ('03', 1, PATH)}", 0),
+        (f"{ROW % ('03', 1, 'x')}\u2028{ROW % ('03', 1, PATH)}", 0),
+    ],
+)
+def test_only_rows_as_the_kernel_writes_them_are_connections(tmp_path: Path, row: str, count: int) -> None:
+    table = tmp_path / "unix"
+    table.write_bytes(f"{HEADING}{ROW % ('01', 1, PATH)}\n{row}\n".encode())
+    assert vassals.connections(PATH, table) == count
+
+
+def test_a_kernel_with_shorter_addresses_is_understood(tmp_path: Path) -> None:
+    table = tmp_path / "unix"
+    table.write_text(HEADING + f"{ROW % ('03', 1, PATH)}\n"[8:] * 2)
+    assert vassals.connections(PATH, table) == 2
+
+
+@pytest.mark.parametrize("text", ["", HEADING])
+def test_a_host_without_sockets_has_no_connections(tmp_path: Path, text: str) -> None:
+    table = tmp_path / "unix"
+    table.write_text(text)
+    assert vassals.connections(PATH, table) == 0
+
+
+def test_no_app_forges_a_connection_of_another() -> None:
+    """A name without a file may hold all but an end; 107 bytes are its most, and a row of the kernel needs more."""
+    with socket.socket(socket.AF_UNIX) as forger:
+        forger.bind(f"\0\n0 0 0 0 0 03 0 {PATH}")
+        assert vassals.connections(PATH) == 0
+    shortest = PATH.with_name(f"a.{RELEASE}.socket")
+    with socket.socket(socket.AF_UNIX) as forger, pytest.raises(OSError, match="path too long"):
+        forger.bind(f"\0\n{ROW % ('03', 1, shortest)}")
+
+
 IDLE = {"status": "idle", "cores": [{"in_request": 0}]}
 BUSY = {"status": "busy", "cores": [{"in_request": 1}]}
 THREAD = {"status": "idle", "cores": [{"in_request": 0}, {"in_request": 1}]}
