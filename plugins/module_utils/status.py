@@ -68,8 +68,16 @@ def memory(found: Mapping[int, Process], master: int) -> int | None:
     """Return the bytes of a process and of all below it."""
     if master not in found:
         return None
-    below = [pid for pid, process in found.items() if process.parent == master and pid != master]
-    return found[master].rss + sum(memory(found, pid) or 0 for pid in below)
+    below: dict[int, list[int]] = {}
+    for pid, process in found.items():
+        below.setdefault(process.parent, []).append(pid)
+    # Each once: they were read one after the other, and a number may have come to another process meanwhile.
+    seen, left = {master}, [master]
+    while left:
+        fresh = [pid for pid in below.get(left.pop(), []) if pid not in seen]
+        seen.update(fresh)
+        left += fresh
+    return sum(found[pid].rss for pid in seen)
 
 
 def work(stats: Any) -> Work | None:
@@ -190,22 +198,44 @@ def look_at(
 ) -> dict[str, Any]:
     """Return the status of one app; `views` are how the vassals of the host are seen.
 
-    `found` are the processes of the host, `running` is what systemd knows of units.
+    `found` are the processes of the host, `running` is what systemd knows of units. Of an app that cannot be looked at,
+    `unseen` says why.
     """
     layout = AppLayout(name)
-    served = served_release(layout)
-    page = layout.maintenance[1]
-    status: dict[str, Any] = {
-        "name": name,
-        "release": served,
+    status: dict[str, Any] = {"name": name, "release": None, "site": False, "site_can_close": False}
+    status |= {"maintenance": None, "unseen": ""}
+    try:
+        status |= _outside(layout)
+        return status | (
+            _inside(layout, status["release"], views, found, timeout, running) if status["release"] else {}
+        )
+    except Exception as error:
+        # Much of it is the app's; whatever that leads to, the others are to be seen.
+        return {**status, "health": "unknown", "unseen": f"{type(error).__name__}: {error}"}
+
+
+def _outside(layout: AppLayout) -> dict[str, Any]:
+    """Return what there is to tell of an app with or without a release."""
+    name = layout.name
+    return {
+        "release": served_release(layout),
         "site": layout.site.is_file(),
         "site_can_close": any(
             _includes(site, f"flask-maintenance/{name}.con[f]") for site in (layout.site, *layout.mounted)
         ),
-        "maintenance": _time_of(page),
+        "maintenance": _time_of(layout.maintenance[1]),
     }
-    if served is None:
-        return status
+
+
+def _inside(
+    layout: AppLayout,
+    served: str,
+    views: Mapping[str, View],
+    found: Mapping[int, Process],
+    timeout: float,
+    running: Mapping[str, units.Unit],
+) -> dict[str, Any]:
+    """Return what there is to tell of the release that gets the traffic."""
     manifest = manifest_of(layout, served)
     description = manifest.get("description") or {}
     entries = history.read(layout)
@@ -220,7 +250,6 @@ def look_at(
         cause = ask(layout, served, description, timeout) if description else "the release does not say what it is"
     workers = description.get("workers", {})
     return {
-        **status,
         "revision": str(manifest.get("revision", "")),
         "activated": since,
         "age": age(since, datetime.now(timezone.utc)),

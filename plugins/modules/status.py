@@ -65,8 +65,13 @@ apps:
     requests: {description: Requests since the start., type: int}
     rss: {description: "Bytes of memory, the processes of the vassal added up.", type: int}
     restarts: {description: How often the emperor has started it again., type: int}
-    health: {description: "C(ok), C(asleep), the status, C(timeout), C(down), or what else is wrong.", type: str}
+    health:
+      description: C(ok), C(asleep), the status, C(timeout), C(down), C(unknown), or what else is wrong.
+      type: str
     health_cause: {description: The same in a sentence., type: str}
+    unseen:
+      description: Why the app could not be looked at, or an empty text. If there is a reason, most else is missing.
+      type: str
     mount: {description: What the addresses of the app begin with; nothing at the top of its domains., type: str}
     health_path: {description: "Path of the request, after that.", type: str}
     drift: {description: What differs from how the release was left., type: list, elements: str}

@@ -78,6 +78,8 @@ def status(results: Results) -> list[str]:
 
 
 def _status_row(app: Mapping[str, Any]) -> list[Any]:
+    if app.get("unseen"):
+        return [app["name"], app["release"], *[None] * 7, "unknown", None]
     if not app["release"]:
         return [app["name"], None, None, None, None, None, None, None, None, "none", None]
     workers = f"{app['processes']}x{app['threads']}" if app["processes"] else None
@@ -106,6 +108,8 @@ def status_notes(app: Mapping[str, Any]) -> list[str]:
     notes = []
     if app.get("maintenance"):
         notes.append(f"closed for maintenance since {_time(app['maintenance'])} UTC")
+    if app.get("unseen"):
+        return [*notes, f"could not be looked at: {app['unseen']}"]
     if not app["release"]:
         return [*notes, "not deployed yet"]
     if not app["listed"]:

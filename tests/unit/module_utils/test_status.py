@@ -41,6 +41,17 @@ def test_memory_is_that_of_the_whole_vassal() -> None:
     assert status.memory(found, 99) is None
 
 
+def test_a_chain_of_processes_of_any_length_has_its_memory() -> None:
+    found = {pid: Process(pid - 1, 1) for pid in range(10, 20_010)}
+    assert status.memory(found, 10) == 20_000
+
+
+def test_processes_that_seem_to_be_below_each_other_count_once() -> None:
+    """They were not read at the same moment."""
+    found = {10: Process(12, 5), 11: Process(10, 7), 12: Process(11, 11)}
+    assert status.memory(found, 10) == 23
+
+
 def test_a_name_in_a_process_table_may_hold_anything(tmp_path: Path) -> None:
     (tmp_path / "42").mkdir()
     (tmp_path / "42/stat").write_text("42 (a) S 1 (b) S 7 42 0")

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.emperor.flask.plugins.module_utils import history as entries
+from ansible_collections.emperor.flask.plugins.module_utils import status as looked
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.modules import history, logs, remove, run, status
-from ansible_collections.emperor.flask.tests.support.hosts import App, Host
+from ansible_collections.emperor.flask.tests.support.hosts import ID, App, Host
 from ansible_collections.emperor.flask.tests.support.modules import run_module
 
 LOCK = {"run": "1-controller-0", "who": "ada@controller"}
@@ -21,6 +22,19 @@ def test_an_app_that_was_never_deployed_is_shown_as_such(host: Host) -> None:
     assert (found["known"], found["changed"]) == (["shop"], False)
     assert (found["apps"][0]["release"], found["apps"][0]["listed"]) == (None, True)
     assert "the emperor does not run" in found["emperor"]
+
+
+def test_an_app_that_cannot_be_looked_at_hides_no_other(shop: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_layout: AppLayout, _release: str) -> None:
+        raise RecursionError("too deep")
+
+    shop.serve()
+    monkeypatch.setattr(looked, "manifest_of", fail)
+    blog, ours = run_module(status, listed=["blog", "shop"])["apps"]
+    assert (blog["unseen"], blog["release"]) == ("", None)
+    assert (ours["unseen"], ours["release"], ours["health"]) == ("RecursionError: too deep", ID, "unknown")
+    monkeypatch.setattr(looked, "served_release", lambda layout: fail(layout, ""))
+    assert [app["unseen"] for app in run_module(status, only="shop")["apps"]] == ["RecursionError: too deep"]
 
 
 def test_one_app_of_several_is_looked_at(host: Host) -> None:

@@ -93,6 +93,15 @@ def test_what_does_not_fit_into_the_table_stands_below(changes: dict[str, Any], 
     assert reports.status({"a": host(app), "b": host(WEB)})[-1] == f"web on a: {note}"
 
 
+@pytest.mark.parametrize("release", [WEB["release"], None])
+def test_an_app_that_could_not_be_looked_at_has_its_row(release: str | None) -> None:
+    app = {"name": "blog", "listed": True, "release": release, "maintenance": None, "unseen": "OSError: no\x1b"}
+    lines = reports.status({"a": host(app, WEB)})
+    assert lines[1].split() == ["blog", release or "-", *["-"] * 7, "unknown", "-"]
+    assert lines[2].split()[0] == "web"
+    assert lines[-1] == "blog: could not be looked at: OSError: no?"
+
+
 def test_a_dead_emperor_is_told_by_host() -> None:
     assert reports.status({"a": host(WEB, down="the emperor does not run")})[-1] == "a: the emperor does not run"
 
