@@ -4,13 +4,20 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
 import shutil
 import stat
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+
+from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import visible
+
+# Of what rm says; names in it are the app's.
+_LONGEST = 400
 
 
 def user_id(name: str) -> int | None:
@@ -142,11 +149,32 @@ def copy_public(source: Path, target: Path, within: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a directory tree, a link or a file; it may be gone already."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
+    """Remove a directory tree, a link or a file; it may be gone already. Raises OSError.
+
+    What is mounted below it stays, and is an error.
+    """
+    if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
+        return
+    # Not by Python, which calls itself and keeps a file open for each folder: an app may have nested thousands.
+    done = subprocess.run(
+        ["rm", "-rf", "--one-file-system", "--", str(path)],
+        env={**os.environ, "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        raise _of_rm(done.stderr, path)
+
+
+def _of_rm(said: str, path: Path) -> OSError:
+    """Return the error that rm tells, with its number if that is known."""
+    first = visible(said.partition("\n")[0][:_LONGEST])
+    numbers = (number for number in errno.errorcode if first.endswith(f": {os.strerror(number)}"))
+    number = next(numbers, errno.EIO)
+    return OSError(number, first or os.strerror(number), str(path))
 
 
 def _walk(root: Path) -> Iterable[Path]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
+import resource
 import stat
 from pathlib import Path
 
@@ -166,6 +168,55 @@ def test_removing_takes_a_link_and_not_what_it_shows(tmp_path: Path) -> None:
     for name in ("link", "tree", "file", "never-there"):
         files.remove_tree(tmp_path / name)
     assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["kept", "kept/sub"]
+
+
+def test_folders_of_any_depth_are_removed(tmp_path: Path) -> None:
+    """An app may make as many as it likes, deeper than a path can tell and than files can be open."""
+    here = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "tree").mkdir()
+    try:
+        os.chdir(tmp_path / "tree")
+        for _ in range(3000):
+            os.mkdir("folder")  # noqa: PTH102 - a path to it would be too long
+            os.chdir("folder")
+        os.symlink(tmp_path / "kept", "link")  # noqa: PTH211
+    finally:
+        os.fchdir(here)
+        os.close(here)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        files.remove_tree(tmp_path / "tree")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert list(tmp_path.iterdir()) == [tmp_path / "kept"]
+
+
+def test_what_cannot_be_removed_is_an_error_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "tree"
+    folder.mkdir()
+    program = tmp_path / "bin/rm"
+    program.parent.mkdir()
+    said = "rm: cannot remove 'a\a': Read-only file system"
+    program.write_text(f'#!/bin/sh\necho "{said}" >&2\necho more >&2\nexit 1\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    with pytest.raises(OSError, match="cannot remove") as caught:
+        files.remove_tree(folder)
+    assert (caught.value.errno, caught.value.filename) == (errno.EROFS, str(folder))
+    assert str(caught.value).isprintable()
+    program.write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(OSError, match="Input/output error"):
+        files.remove_tree(folder)
+
+
+@pytest.mark.parametrize("name", ["-rf", "--help", "a b", "a\nb"])
+def test_a_tree_of_any_name_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name, "sub").mkdir(parents=True)
+    files.remove_tree(Path(name))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o077])
