@@ -16,6 +16,8 @@ from datetime import datetime
 
 # The journal notes when it has read a line, which may be later than it was written.
 _LATE = 0.1
+# Characters; the journal's own limit for a line that was printed is thrice that, for one that was sent there is none.
+_LONGEST = 16 << 10
 
 
 @dataclass(frozen=True)
@@ -33,24 +35,38 @@ class Entry:
 
 
 def entries(output: str) -> list[Entry]:
-    """Return the lines that `journalctl --output=json` has printed."""
-    return [_entry(json.loads(line)) for line in output.splitlines() if line]
+    """Return the lines that `journalctl --output=json` has printed, but for those that cannot be read."""
+    return [entry for line in output.split("\n") if (entry := _entry(line)) is not None]
 
 
-def _entry(raw: dict[str, object]) -> Entry:
-    return Entry(
-        time=int(_text(raw.get("__REALTIME_TIMESTAMP")) or 0) / 1e6,
-        pid=_text(raw.get("_PID")),
-        name=_text(raw.get("SYSLOG_IDENTIFIER")),
-        message=_text(raw.get("MESSAGE")),
-    )
+def _entry(line: str) -> Entry | None:
+    try:
+        raw = json.loads(line)
+        return Entry(
+            time=int(text_of(raw.get("__REALTIME_TIMESTAMP")) or 0) / 1e6,
+            pid=text_of(raw.get("_PID")),
+            name=text_of(raw.get("SYSLOG_IDENTIFIER")),
+            message=text_of(raw.get("MESSAGE")),
+        )
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
 
 
-def _text(value: object) -> str:
-    # A text that is not printable, or no UTF-8, comes as a list of its bytes.
-    if isinstance(value, list):
-        return bytes(value).decode("utf-8", "replace")
-    return value if isinstance(value, str) else ""
+def text_of(value: object) -> str:
+    """Return a field of an entry, the last 16,384 characters of it.
+
+    It comes as a text; as a list of its bytes, if it is not printable or no UTF-8; as a list of those, if an app that
+    writes to the journal itself has sent several; as nothing, if it is too long for journalctl. Raises TypeError or
+    ValueError for a list of anything else.
+    """
+    if not isinstance(value, list):
+        return value[-_LONGEST:] if isinstance(value, str) else ""
+    if all(isinstance(part, int) for part in value):
+        return bytes(value[-_LONGEST:]).decode("utf-8", "replace")
+    if not all(part is None or isinstance(part, (str, list)) for part in value):
+        raise TypeError("no field of the journal has such parts")
+    # Each is one character, or the end of a line, at least.
+    return "\n".join(map(text_of, value[-_LONGEST:]))[-_LONGEST:]
 
 
 def lines_of_request(request_id: str, written: Sequence[Entry]) -> list[Entry]:

@@ -76,6 +76,8 @@ known:
 """
 
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}")
+# An app that writes to the journal itself may send others, of any length.
+_FIELDS = "--output-fields=_PID,SYSLOG_IDENTIFIER,MESSAGE"
 _EPOCH = re.compile(r"^\s*UNIX seconds: @(\d+)", re.MULTILINE)
 
 
@@ -123,7 +125,7 @@ def one_request(module: AnsibleModule, layout: AppLayout, user: int) -> list[str
     # nginx notes the second in which the answer ended.
     end = seconds_of(entry["time"])
     span = f"--since=@{int(end - entry['request_time']) - 1}", f"--until=@{int(end) + 2}"
-    written = journal.entries(read_journal(module, user, "--output=json", "--all", *span))
+    written = journal.entries(read_journal(module, user, "--output=json", "--all", _FIELDS, *span))
     marked = journal.lines_of_request(wanted, written)
     heading = f"what {layout.name} wrote of it" if marked else f"what {layout.name} wrote then; no line bears the id"
     lines = [visible(str(line)) for line in marked or written]

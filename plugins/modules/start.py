@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-import json
 import time
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import diagnosis, runners, servers, vassals, warm
+from ansible_collections.emperor.flask.plugins.module_utils import diagnosis, journal, runners, servers, vassals, warm
 from ansible_collections.emperor.flask.plugins.module_utils.files import user_id
 from ansible_collections.emperor.flask.plugins.module_utils.health import Expectation, Verdict, check, host_of
 from ansible_collections.emperor.flask.plugins.module_utils.layout import VASSAL_NAME, AppLayout
@@ -108,24 +106,15 @@ _END_TIMEOUT = 10.0
 
 def last_words(module: AnsibleModule, user: int | None, since: float, others: set[int]) -> str:
     """Return what the app wrote to the journal since then, but not what its `others`, as process ids, wrote."""
-    journal = module.get_bin_path("journalctl")
-    if journal is None or user is None:
+    journalctl = module.get_bin_path("journalctl")
+    if journalctl is None or user is None:
         return ""
     # By user, which nobody can forge, not by name.
     chosen = [f"_UID={user}", f"--since=@{int(since)}", "--lines=1000", "--no-pager", "--quiet"]
-    out = module.run_command([journal, *chosen, "--output=json", "--output-fields=MESSAGE,_PID"])[1]
-    entries = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-    lines = [message(entry.get("MESSAGE")) for entry in entries if int(entry.get("_PID", 0)) not in others]
+    out = module.run_command([journalctl, *chosen, "--output=json", "--output-fields=MESSAGE,_PID"])[1]
+    foreign = set(map(str, others))
+    lines = [entry.message for entry in journal.entries(out) if entry.pid not in foreign]
     return diagnosis.own_words("\n".join(lines))
-
-
-def message(value: Any) -> str:
-    """Return a message of the journal: a text; numbers, if it is no UTF-8; a list of those, if an app sends several."""
-    if not isinstance(value, list):
-        return str(value or "")
-    if all(isinstance(part, int) for part in value):
-        return bytes(value).decode("utf-8", "replace")
-    return "\n".join(message(part) for part in value)
 
 
 def ask_until_clear(layout: AppLayout, module: AnsibleModule) -> Verdict:

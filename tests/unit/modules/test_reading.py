@@ -111,6 +111,13 @@ def test_one_request_is_told_with_what_the_app_wrote_of_it(host: Host, asked: li
     assert {"--since=@1795262401", "--until=@1795262407"} <= set(asked)
 
 
+def test_an_entry_with_several_messages_is_told(host: Host, asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which an app can send that writes to the journal itself."""
+    said = json.dumps({"MESSAGE": ["one", f"for {REQUEST}"]})
+    monkeypatch.setattr(logs, "read_journal", lambda *_given: f"{said}\n{said[:-3]}\n")
+    assert run_module(logs, name="shop", request=REQUEST)["text"].endswith(f": one\\nfor {REQUEST}")
+
+
 def test_a_request_of_another_host_and_no_id_at_all(host: Host, asked: list[str]) -> None:
     assert "shop has no request 00000000" in run_module(logs, name="shop", request="0" * 32)["text"]
     for wrong in ("12", "../x", REQUEST.upper()):

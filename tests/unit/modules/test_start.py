@@ -216,8 +216,10 @@ def test_last_words_are_the_users_own_since_then() -> None:
         {"MESSAGE": "of the served vassal", "_PID": "7"},
         {"MESSAGE": [0x66, 0xFF], "_PID": "5"},
         {"MESSAGE": None, "_PID": "5"},
+        {"MESSAGE": ["several", "of them"], "_PID": "5"},
+        {"MESSAGE": [{}], "_PID": "5"},
     )
-    assert LAST_WORDS(journal, 1234, 99.7, {7}) == "mine\nf\N{REPLACEMENT CHARACTER}"
+    assert LAST_WORDS(journal, 1234, 99.7, {7}) == "mine\nf\N{REPLACEMENT CHARACTER}\n\nseveral\nof them"
     assert {"_UID=1234", "--since=@99"} <= set(journal.asked)
 
 
@@ -226,19 +228,3 @@ def test_a_host_without_a_journal_or_the_user_has_no_words(monkeypatch: pytest.M
     assert LAST_WORDS(journal, None, 0, set()) == ""
     monkeypatch.setattr(Journal, "get_bin_path", lambda _self, _name: None)
     assert LAST_WORDS(journal, 1234, 0, set()) == ""
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("a", "a"),
-        (None, ""),
-        ([], ""),
-        ([97, 255], "a\N{REPLACEMENT CHARACTER}"),
-        (["a", "b"], "a\nb"),
-        (["a", [98, 255], None], "a\nb\N{REPLACEMENT CHARACTER}\n"),
-    ],
-)
-def test_a_message_of_the_journal_has_many_shapes(value: Any, text: str) -> None:
-    """The app may write to the journal itself, and put several messages into one entry."""
-    assert start.message(value) == text
