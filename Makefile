@@ -11,6 +11,10 @@ SITE := http://127.0.0.1:18008/
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
+# Compiled once, and kept out of what is built: Ansible starts in a third of the time, and each of its tasks imports.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/python
+
 .DEFAULT_GOAL := help
 .PHONY: help site test lint unit build molecule installed down clean tools hosts lock
 
