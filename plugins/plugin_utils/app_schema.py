@@ -99,7 +99,19 @@ def _complete_dict(raw: Any, options: Mapping[str, Any], path: str, problems: Pr
     for key in raw:
         if key not in options:
             problems.add(f"{path}.{key}", _unknown_key(str(key), options))
+    for key, spec in options.items():
+        if key in raw and raw[key] is None and _refuses_nothing(spec):
+            meant = f"one of {', '.join(spec['choices'])}" if spec["type"] == "str" else _TYPE_NAMES[spec["type"]]
+            problems.add(f"{path}.{key}", f"is empty; leave the key out, or give {meant}")
     return {key: _complete_value(raw.get(key), spec, f"{path}.{key}", problems) for key, spec in options.items()}
+
+
+def _refuses_nothing(spec: Mapping[str, Any]) -> bool:
+    """Tell whether Ansible, in words that name no app, refuses a key that is there without a value."""
+    if spec.get("required"):
+        # Said to be missing.
+        return False
+    return bool(spec.get("choices")) if spec["type"] == "str" else spec.get("default") is not None
 
 
 def _complete_value(raw: Any, spec: Mapping[str, Any], path: str, problems: Problems) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -26,10 +27,9 @@ def test_every_key_is_present_with_the_default_of_the_spec() -> None:
 @pytest.mark.parametrize(
     ("given", "workers"),
     [
-        (None, {"processes": 2, "threads": 1}),
         ({}, {"processes": 2, "threads": 1}),
         ({"threads": 8}, {"processes": 2, "threads": 8}),
-        ({"processes": None, "threads": "3"}, {"processes": 2, "threads": 3}),
+        ({"cheaper": None, "threads": "3"}, {"processes": 2, "threads": 3}),
     ],
 )
 def test_nested_defaults_are_filled_in(given: Any, workers: dict[str, int]) -> None:
@@ -93,6 +93,18 @@ def test_completing_leaves_the_input_and_the_spec_alone() -> None:
         ({"buffer_size": "٤٠٩٦"}, "buffer_size: must be a whole number, not '٤٠٩٦'"),
         ({"buffer_size": "--4096"}, "buffer_size: must be a whole number, not '--4096'"),
         ({"installer": "poetry"}, "installer: 'poetry' is not one of uv, pip"),
+        ({"server": None}, "server: is empty; leave the key out, or give one of uwsgi, gunicorn"),
+        ({"uwsgi_engine": None}, "uwsgi_engine: is empty; leave the key out, or give one of distribution, app"),
+        ({"state": None}, "state: is empty; leave the key out, or give one of present, absent"),
+        (
+            {"workers": {"cheaper_algo": None}},
+            "workers.cheaper_algo: is empty; leave the key out, or give one of spare, busyness",
+        ),
+        ({"listen": None}, "listen: is empty; leave the key out, or give a mapping"),
+        ({"secrets": None}, "secrets: is empty; leave the key out, or give a mapping"),
+        ({"domains": None}, "domains: is empty; leave the key out, or give a list"),
+        ({"buffering": None}, "buffering: is empty; leave the key out, or give true or false"),
+        ({"buffer_size": None}, "buffer_size: is empty; leave the key out, or give a whole number"),
     ],
 )
 def test_a_mistake_of_form_is_named(changes: dict[str, Any], message: str) -> None:
@@ -126,6 +138,32 @@ def test_no_message_shows_a_secret(secrets: Any) -> None:
     assert len(said) == 1
     assert "hunter2" not in said[0]
     assert "4711" not in said[0]
+
+
+def keys_without_value() -> Iterator[Any]:
+    """Yield an app for each key of the spec, nested ones too, that is there without a value."""
+    entries: dict[str, dict[str, Any]] = {
+        "static": {"url": "/a", "path": "a"},
+        "media": {"url": "/a", "path": "a"},
+        "access": {"connections": 1},
+        "daemons": {"name": "a", "command": "a"},
+        "cron": {"name": "a", "command": "a", "schedule": "daily"},
+    }
+    for key, spec in app_spec().items():
+        yield pytest.param(minimal(**{key: None}), id=key)
+        for nested in spec.get("options", ()):
+            entry = {**entries.get(key, minimal().get(key, {})), nested: None}
+            changed = minimal(**{key: [entry] if key in entries else entry})
+            yield pytest.param(changed, id=f"{key}.{nested}")
+
+
+@pytest.mark.parametrize("app", list(keys_without_value()))
+def test_what_ansible_refuses_of_keys_without_a_value_is_refused_in_words_that_name_the_app(
+    app: dict[str, Any],
+) -> None:
+    spec = copy.deepcopy({VARIABLE: {"type": "list", "elements": "dict", "options": app_spec()}})
+    if ArgumentSpecValidator(spec).validate({VARIABLE: [copy.deepcopy(app)]}).error_messages:
+        assert mistakes(app)
 
 
 def test_ansible_itself_takes_several_apps_that_say_the_least() -> None:
