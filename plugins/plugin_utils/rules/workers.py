@@ -23,8 +23,8 @@ _NUMBERS = {
     "max_requests": (1, 1_000_000_000),
     "max_requests_delta": (1, 1_000_000),
     "greenlets": (1, 10_000),
-    # Below, an app could not even hold two releases at a switch.
-    "process_limit": (32, 1_000_000),
+    # The least depends on the others, see _check_process_limit.
+    "process_limit": (1, 1_000_000),
     # Below, uWSGI and Python do not start; above 2^20, kernels refuse (fs.nr_open).
     "open_files": (64, 1_048_576),
 }
@@ -36,10 +36,13 @@ _GREENLETS = 100
 _LIBRARY_THREADS = 64
 # For commands of operators and releases, and for what works beside the requests.
 _OTHER_PROCESSES = 256
+# The same and the masters, when somebody counts by hand: less, and nothing but the processes would start.
+_FEWEST_OTHERS = 32
 
 
 def check(app: dict[str, Any], path: str, problems: Problems) -> None:
     workers, path = app["workers"], f"{path}.workers"
+    before = len(problems)
     for key, (low, high) in _NUMBERS.items():
         if workers[key] is not None:
             check_number(workers[key], low, high, f"{path}.{key}", problems)
@@ -52,6 +55,8 @@ def check(app: dict[str, Any], path: str, problems: Problems) -> None:
         check_time(workers["max_lifetime"], 60, 30 * 86_400, f"{path}.max_lifetime", problems)
     _check_cheaper(workers, path, problems)
     _check_relations(workers, path, problems)
+    if len(problems) == before and workers["process_limit"] is not None:
+        _check_process_limit(workers, f"{path}.process_limit", problems)
 
 
 def finish(app: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,3 +110,11 @@ def _check_relations(workers: Mapping[str, Any], path: str, problems: Problems) 
             problems.add(f"{path}.threads", "goes with no loop; give greenlets instead")
     elif workers["greenlets"] is not None:
         problems.add(f"{path}.greenlets", "goes with loop: gevent only; give that too")
+
+
+def _check_process_limit(workers: Mapping[str, Any], where: str, problems: Problems) -> None:
+    processes, limit = workers["processes"], workers["process_limit"]
+    # Besides the threads for requests, a process has one that tells where it is.
+    least = _FEWEST_OTHERS + 2 * processes * (workers["threads"] + 1)
+    if limit < least:
+        problems.add(where, f"{limit} is less than {least}, which two releases need at a switch; give that or more")

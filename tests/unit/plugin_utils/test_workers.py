@@ -35,7 +35,12 @@ REFUSED = [
     ({"reload_on_rss": "300k"}, "reload_on_rss: 300k is less than 32m, which no app gets along with"),
     ({"memory_limit": "1000000"}, "memory_limit: 1000000 is less than 128m, which no app gets along with"),
     ({"reload_on_rss": "1g", "evil_reload_on_rss": "1024m"}, "evil_reload_on_rss: 1024m is not above reload_on_rss (1g)"),
-    ({"process_limit": 31}, "process_limit: 31 is not between 32 and 1000000"),
+    ({"process_limit": 0}, "process_limit: 0 is not between 1 and 1000000"),
+    ({"process_limit": 39}, "process_limit: 39 is less than 40, which two releases need at a switch; give that or more"),
+    (
+        {"processes": 8, "threads": 16, "process_limit": 200},
+        "process_limit: 200 is less than 304, which two releases need at a switch; give that or more",
+    ),
     ({"open_files": 63}, "open_files: 63 is not between 64 and 1048576"),
 ]  # fmt: skip
 
@@ -53,6 +58,7 @@ def test_refused(workers: dict[str, Any], message: str) -> None:
         {"loop": "gevent", "threads": 1, "greenlets": 10000},
         {"reload_on_rss": "32m", "evil_reload_on_rss": "33m", "memory_limit": "134217728"},
         {"thunder_lock": True, "threads": 1},
+        {"process_limit": 40},
     ],
     ids=str,
 )
