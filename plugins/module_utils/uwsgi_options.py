@@ -40,8 +40,15 @@ def read_engine(
 
 
 def plugins_of(description: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the plugins that an app's own options may belong to."""
-    return ("python3", *description.get("uwsgi_options", {}).get("plugin", ()))
+    """Return the plugins that an app's own options may belong to: those that its vassal's file names."""
+    workers = description.get("workers", {})
+    found = ["python3"]
+    if workers.get("loop") == "gevent":
+        found.append("gevent_python3")
+    if workers.get("cheaper") and workers.get("cheaper_algo") == "busyness":
+        found.append("cheaper_busyness")
+    # Each once: uWSGI takes none a second time.
+    return tuple(dict.fromkeys([*found, *description.get("uwsgi_options", {}).get("plugin", ())]))
 
 
 def asks(description: Mapping[str, Any]) -> bool:

@@ -13,6 +13,9 @@ from ansible_collections.emperor.flask.plugins.module_utils.uwsgi_options import
     plugins_of,
     read_engine,
 )
+from ansible_collections.emperor.flask.tests.support.apps import complete, minimal
+from ansible_collections.emperor.flask.tests.support.parsing import read_ini
+from ansible_collections.emperor.flask.tests.support.rendering import vassal
 
 HELP = """\
 Usage: /usr/bin/uwsgi-core [options...]
@@ -53,6 +56,26 @@ def test_it_is_asked_with_the_plugins_of_the_app() -> None:
         "2.0.28-debian",
         {"socket", "mule", "mules", "log-alarm", "ignore-sigpipe"},
     )
+
+
+@pytest.mark.parametrize(
+    "workers",
+    [
+        {},
+        {"processes": 4, "cheaper": 1},
+        {"processes": 4, "cheaper": 1, "cheaper_algo": "busyness"},
+        {"loop": "gevent"},
+        {"processes": 4, "cheaper": 1, "cheaper_algo": "busyness", "loop": "gevent"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("more", [{}, {"plugin": ["router_redirect", "gevent_python3"]}], ids=str)
+def test_what_a_vassal_loads_is_what_its_options_are_looked_for_in(
+    workers: dict[str, Any], more: dict[str, Any]
+) -> None:
+    app = complete(minimal(workers=workers, uwsgi_options=more))
+    loaded = [value for name, value in read_ini(vassal(app)) if name in ("plugin", "plugins")]
+    assert sorted(set(loaded)) == sorted(plugins_of(app))
 
 
 @pytest.mark.parametrize(
