@@ -27,7 +27,9 @@ _ENTRY = "use wsgi"
 _ENVIRONMENT = "use environment or secrets"
 _LANGUAGE = "it belongs to uWSGI's configuration language; give the options themselves"
 _RELEASES = "a change is a release of its own here; leave it out"
+_HAS_ONE = "the release has one of its own; leave it out"
 _JOURNAL = "what the app writes goes to the journal; leave it out"
+_PROCESSES = "the host knows its processes; leave it out"
 # Options that the vassal's file has already, or that would take it away from the emperor, and what to do instead.
 _OWNED = {
     **dict.fromkeys(
@@ -35,7 +37,7 @@ _OWNED = {
             *("socket", "uwsgi-socket", "suwsgi-socket", "ssl-socket", "raw-socket", "puwsgi-socket", "shared-socket"),
             *("http-socket", "https-socket", "https-socket-with-sni", "http", "https", "https2", "http-router"),
             *("fastcgi-socket", "fastcgi-nph-socket", "scgi-socket", "scgi-nph-socket", "undeferred-shared-socket"),
-            *("map-socket", "fastrouter", "rawrouter", "sslrouter", "listen", "chmod-socket", "chown-socket"),
+            *("map-socket", "fastrouter", "rawrouter", "sslrouter", "http-to", "chmod-socket", "chown-socket"),
             *("protocol", "socket-protocol", "reuse-port", "abstract-socket", "zerg", "zerg-server", "zergpool"),
         ),
         _SOCKETS,
@@ -50,7 +52,7 @@ _OWNED = {
     **dict.fromkeys(
         (
             *("module", "wsgi", "wsgi-file", "file", "callable", "need-app", "mount", "paste", "no-default-app"),
-            *("eval", "pyrun", "single-interpreter", "vhost"),
+            *("eval", "pyrun", "vhost"),
         ),
         _ENTRY,
     ),
@@ -66,18 +68,27 @@ _OWNED = {
         (
             *("py-autoreload", "py-auto-reload", "python-autoreload", "python-auto-reload", "touch-reload"),
             *("touch-workers-reload", "touch-mules-reload", "touch-spoolers-reload", "touch-chain-reload"),
-            *("fs-reload", "fs-brutal-reload", "no-server", "die-on-term", "exit-on-reload", "master-fifo"),
-            *("add-header", "umask", "procname-prefix-spaced", "auto-procname", "vacuum", "binary-path"),
+            *("fs-reload", "fs-brutal-reload", "no-server", "exit-on-reload", "master-fifo"),
         ),
         _RELEASES,
     ),
     **dict.fromkeys(
         (
-            *("daemonize", "daemonize2", "logto", "logto2", "log-master", "disable-logging", "pidfile", "safe-pidfile"),
-            *("log-format", "log-5xx", "log-slow"),
+            *("add-header", "umask", "die-on-term", "procname-prefix-spaced", "auto-procname", "binary-path"),
+            *("stats", "stats-server", "py-tracebacker"),
+        ),
+        _HAS_ONE,
+    ),
+    "vacuum": "what a release leaves behind is removed anyway; leave it out",
+    "listen": "the backlog is the host's, uwsgi_listen_queue; set that, and leave it out",
+    **dict.fromkeys(
+        (
+            *("daemonize", "daemonize2", "logto", "logto2", "log-master", "disable-logging"),
+            *("logger", "req-logger", "logger-req", "log-format", "log-5xx", "log-slow"),
         ),
         _JOURNAL,
     ),
+    **dict.fromkeys(("pidfile", "pidfile2", "safe-pidfile", "safe-pidfile2"), _PROCESSES),
     **dict.fromkeys(("master", "enable-threads"), "it is on already; leave it out"),
     **dict.fromkeys(("processes", "workers"), "use workers.processes"),
     **dict.fromkeys(("pythonpath", "python-path", "pp"), "use python_path"),
@@ -85,7 +96,6 @@ _OWNED = {
     **dict.fromkeys(("virtualenv", "venv", "home", "pyhome"), "use requirements"),
     **dict.fromkeys(("harakiri", "worker-reload-mercy"), "use request_timeout"),
     **dict.fromkeys(("idle", "die-on-idle", "cheap"), "use idle"),
-    **dict.fromkeys(("stats", "stats-server", "py-tracebacker"), "the release has one; leave it out"),
     "threads": "use workers.threads",
     "buffer-size": "use buffer_size",
     "post-buffering": "nginx takes in the body; leave it out",
@@ -121,10 +131,12 @@ _OWNED_BEGINNINGS = {
 def check(app: dict[str, Any], path: str, problems: Problems) -> None:
     for name, given in app["uwsgi_options"].items():
         where = f"{path}.uwsgi_options.{name}"
-        if not _NAME.fullmatch(name):
-            problems.add(where, f"'{name}' is not the name of an option; it is made of a-z, 0-9 and '-'")
-        elif advice := _owned(name):
+        meant = name.lower().replace("_", "-")
+        if advice := _owned(meant):
             problems.add(where, f"is not for an app; {advice}")
+        elif not _NAME.fullmatch(name):
+            hint = f"try {meant}" if _NAME.fullmatch(meant) else "it is made of a-z, 0-9 and '-'"
+            problems.add(where, f"'{name}' is not the name of an option; {hint}")
         elif not isinstance(given, list):
             _check_value(name, given, where, problems)
         elif not given:
@@ -157,7 +169,7 @@ def _check_value(name: str, value: Any, where: str, problems: Problems) -> None:
     if value is False:
         problems.add(where, "false is not how uWSGI turns an option off; leave it out")
     elif not isinstance(value, (str, int, float)):
-        problems.add(where, "is not a text, a number or true")
+        problems.add(where, "is not a text, a number or true; give one, or leave it out")
     elif not (_text(value).isprintable() and _text(value).isascii()) or len(_text(value)) > _LONGEST:
         problems.add(where, f"must be one line of ASCII, at most {_LONGEST} characters")
     elif _text(value).strip() != _text(value) or not _text(value):
