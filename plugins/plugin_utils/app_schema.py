@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.emperor.flask.plugins.plugin_utils import suggestions
+
 VARIABLE = "flask_apps"
 PRESENT, ABSENT = "present", "absent"
 SPEC_FILE = Path(__file__).parents[2] / "roles/flask_app/meta/argument_specs.yml"
@@ -28,10 +30,21 @@ _TYPE_NAMES = {
     "dict": "a mapping",
     "bool": "true or false",
 }
-
+# What an entry of a list is called.
+_ENTRIES = {
+    "static": "a static folder",
+    "media": "a media folder",
+    "access": "an entry of access",
+    "daemons": "a daemon",
+    "cron": "a command on a schedule",
+}
+# What else to say of a value of another type.
+_HINTS = {"auth_basic": "; the realm that is shown is the app's name"}
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _INDEX = re.compile(r"\[(\d+)\]")
+# The last name of a path, whatever its entry.
+_LAST = re.compile(r"(\w+)(\[\d+\])*$")
 
 
 class Problems:
@@ -98,7 +111,7 @@ def _complete_dict(raw: Any, options: Mapping[str, Any], path: str, problems: Pr
         return {}
     for key in raw:
         if key not in options:
-            problems.add(f"{path}.{key}", _unknown_key(str(key), options))
+            problems.add(f"{path}.{key}", _unknown_key(str(key), options, _kind(path)))
     for key, spec in options.items():
         if key in raw and raw[key] is None and _refuses_nothing(spec):
             meant = f"one of {', '.join(spec['choices'])}" if spec["type"] == "str" else _TYPE_NAMES[spec["type"]]
@@ -151,22 +164,49 @@ def _complete_value(raw: Any, spec: Mapping[str, Any], path: str, problems: Prob
             value = str(raw)
             choices = spec.get("choices")
             if choices and value not in choices:
-                problems.add(path, f"{value!r} is not one of {', '.join(choices)}")
+                problems.add(path, _no_choice(_last(path), value, choices))
             return value
         if isinstance(raw, (int, float)):
-            # 1.10 has become 1.1 by the time it gets here, so a guess could be wrong.
-            found = "the value" if spec.get("no_log") else str(raw).lower()
-            problems.add(path, f"{found} is not a text; write it in quotes")
+            problems.add(path, _no_text(_last(path), raw, spec))
             return None
     found = "something else" if spec.get("no_log") else _describe(raw)
-    problems.add(path, f"must be {_TYPE_NAMES[kind]}, not {found}")
+    problems.add(path, f"must be {_TYPE_NAMES[kind]}, not {found}{_HINTS.get(_last(path), '')}")
     return None
 
 
-def _unknown_key(key: str, options: Mapping[str, Any]) -> str:
+def _no_text(key: str, number: float, spec: Mapping[str, Any]) -> str:
+    if spec.get("no_log"):
+        return "the value is not a text; write it in quotes"
+    if choices := spec.get("choices"):
+        return _no_choice(key, number, choices)
+    found = str(number).lower()
+    if not isinstance(number, bool) and (meant := suggestions.with_unit(key, number)):
+        return f"{found} has no unit; try {meant}"
+    # 1.10 has become 1.1 by the time it gets here, so a guess could be wrong.
+    return f"{found} is not a text; write it in quotes"
+
+
+def _no_choice(key: str, value: object, choices: Sequence[str]) -> str:
+    found = f"{value!r}" if isinstance(value, str) else str(value).lower()
+    meant = suggestions.choice(key, value)
+    return f"{found} is not one of {', '.join(choices)}" + (f"; did you mean '{meant}'?" if meant else "")
+
+
+def _last(path: str) -> str:
+    match = _LAST.search(path)
+    return match[1] if match else ""
+
+
+def _kind(path: str) -> str:
+    """Return what has the keys at a path: an app, an entry of a list, or a group of keys."""
+    last = _last(path)
+    return "an app" if last == VARIABLE else _ENTRIES.get(last, last)
+
+
+def _unknown_key(key: str, options: Mapping[str, Any], kind: str) -> str:
     near = difflib.get_close_matches(key, options, n=1)
     if near:
-        return f"is not a key of an app; did you mean '{near[0]}'?"
+        return f"is not a key of {kind}; did you mean '{near[0]}'?"
     return f"is not a key here; the keys are {', '.join(sorted(options))}"
 
 

@@ -16,12 +16,13 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.rules.values import 
 _KINDS = {"daemons": ("daemon", "stop_timeout", 3600), "cron": ("cron", "timeout", 86400)}
 # Escaped and quoted, it stays well below the 128 KiB of an argument.
 _COMMAND_LENGTH = 8000
-_DAY = r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)"
+# systemd takes capital letters and small ones for the same here, and not in the name of a zone.
+_DAY = r"(?ai:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)"
 _DAYS = rf"{_DAY}((,|\.\.|-){_DAY})*"
 _DATE = r"([0-9*,./]+-)?[0-9*,./]+[-~][0-9*,./]+"
 _TIME = r"[0-9*,./]+:[0-9*,./]+(:[0-9*,./]+)?"
 _ZONE = r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}"
-_WORDS = "minutely|hourly|daily|weekly|monthly|quarterly|semiannually|yearly|annually"
+_WORDS = "(?ai:minutely|hourly|daily|weekly|monthly|quarterly|semiannually|yearly|annually)"
 # The form, which holds nothing that would be syntax in a unit; systemd on the host checks the numbers, see man
 # systemd.time.
 _SCHEDULE = re.compile(rf"(?=\S)({_WORDS}|({_DAYS})?( ?{_DATE})?(( |^){_TIME})?)( {_ZONE})?")
@@ -45,11 +46,18 @@ def check(app: dict[str, Any], path: str, problems: Problems) -> None:
 
 def finish(app: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        key: [{**entry, limit: seconds(entry[limit])} for entry in app[key]] for key, (_, limit, _) in _KINDS.items()
+        key: [{**entry, "command": _one_line(entry["command"]), limit: seconds(entry[limit])} for entry in app[key]]
+        for key, (_, limit, _) in _KINDS.items()
     }
 
 
+def _one_line(command: str) -> str:
+    """Return a command without the line end that a block of YAML, after `|` or `>`, has."""
+    return command.removesuffix("\n")
+
+
 def _check_command(command: str, where: str, problems: Problems) -> None:
+    command = _one_line(command)
     if not command.strip():
         problems.add(where, "is empty")
     elif not command.isprintable():
@@ -60,4 +68,6 @@ def _check_command(command: str, where: str, problems: Problems) -> None:
 
 def _check_schedule(schedule: str, where: str, problems: Problems) -> None:
     if len(schedule) > 200 or not _SCHEDULE.fullmatch(schedule):
-        problems.add(where, f"{schedule!r} is not a schedule; try daily, *:0/15 or Mon..Fri 03:30")
+        word = schedule.removeprefix("@").lower()
+        meant = word if re.fullmatch(_WORDS, word) else "daily, *:0/15 or Mon..Fri 03:30"
+        problems.add(where, f"{schedule!r} is not a schedule; try {meant}")

@@ -29,7 +29,8 @@ def check(app: dict[str, Any], path: str, problems: Problems) -> None:
     if quota is not None:
         match = _PERCENT.fullmatch(quota)
         if not match:
-            problems.add(f"{path}.cpu_quota", f"{quota!r} is not a share of a processor; try 150%")
+            meant = f"{quota}%" if _PERCENT.fullmatch(f"{quota}%") else "150%"
+            problems.add(f"{path}.cpu_quota", f"{quota!r} is not a share of a processor; try {meant}")
         elif not _LEAST_PERCENT <= int(match[1]) <= _MOST_PERCENT:
             problems.add(f"{path}.cpu_quota", f"{quota} is not between {_LEAST_PERCENT}% and {_MOST_PERCENT}%")
 

@@ -12,6 +12,7 @@ import ipaddress
 import re
 from pathlib import PurePosixPath
 
+from ansible_collections.emperor.flask.plugins.plugin_utils import suggestions
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import Problems
 
 NGINX_SYNTAX = re.compile(r"[;{}\"'$\\]")
@@ -31,7 +32,7 @@ def seconds(time: str) -> int:
     """Return a checked time such as `30s` or `10m` in seconds."""
     match = _TIME.fullmatch(time)
     if not match:
-        raise ValueError(f"'{time}' is not a time; try 30s")
+        raise ValueError(f"'{time}' is not a time; try {suggestions.time(time)}")
     return int(match[1]) * _SECONDS[match[2]]
 
 
@@ -51,6 +52,8 @@ def _network(text: str, strict: bool) -> ipaddress.IPv4Network | ipaddress.IPv6N
 
 
 def _meant(text: str) -> str:
+    if text.lower() == "all":
+        return "try 0.0.0.0/0 and ::/0"
     try:
         return f"try {_network(text, strict=False)}"
     except ValueError:
@@ -84,7 +87,7 @@ def check_time(value: str, low: int, high: int, where: str, problems: Problems) 
 
 def check_size(value: str, where: str, problems: Problems) -> None:
     if not _SIZE.fullmatch(value):
-        problems.add(where, f"'{value}' is not a size; try 10m")
+        problems.add(where, f"'{value}' is not a size; try {suggestions.size(value)}")
 
 
 def check_memory(value: str, least: int, where: str, problems: Problems) -> bool:
@@ -103,10 +106,19 @@ def check_number(value: int, low: int, high: int, where: str, problems: Problems
 
 def check_prefix(value: str, example: str, where: str, problems: Problems) -> bool:
     """Check the beginning of addresses, such as `/static`; tell whether it is one."""
-    good = len(value) <= PATH_LENGTH and _URL.fullmatch(value) is not None and ".." not in value
-    if not good:
+    if _is_prefix(value):
+        return True
+    if _is_prefix(value.rstrip("/")):
+        problems.add(where, f"'{value}' ends with '/'; write {value.rstrip('/')}")
+    elif _is_prefix(value.replace("/.", "/")):
+        problems.add(where, f"'{value}' has a name that begins with '.'; nginx keeps such names to itself, as /.errors")
+    else:
         problems.add(where, f"'{value}' is not a prefix such as {example}; it starts with '/' and ends without")
-    return good
+    return False
+
+
+def _is_prefix(value: str) -> bool:
+    return len(value) <= PATH_LENGTH and _URL.fullmatch(value) is not None and ".." not in value
 
 
 def check_request_path(value: str, example: str, where: str, problems: Problems) -> None:

@@ -88,7 +88,9 @@ def _check_cheaper(workers: Mapping[str, Any], path: str, problems: Problems) ->
         if workers["cheaper_algo"] != "spare":
             problems.add(f"{path}.cheaper_algo", "goes with cheaper only; give cheaper, or leave it out")
         return
-    if not 1 <= cheaper < processes:
+    if processes == 1:
+        problems.add(f"{path}.cheaper", "needs processes of at least 2; give more of them, or leave it out")
+    elif not 1 <= cheaper < processes:
         problems.add(f"{path}.cheaper", f"{cheaper} is not at least 1 and below processes ({processes})")
     elif initial is not None and not cheaper <= initial <= processes:
         problems.add(
@@ -107,7 +109,9 @@ def _check_relations(workers: Mapping[str, Any], path: str, problems: Problems) 
         problems.add(f"{path}.loop", f"{workers['loop']!r} is not one of {', '.join(_LOOPS)}")
     if workers["loop"] == "gevent":
         if workers["threads"] > 1:
-            problems.add(f"{path}.threads", "goes with no loop; give greenlets instead")
+            problems.add(
+                f"{path}.threads", "with loop: gevent, greenlets stand for threads; leave it out, and give greenlets"
+            )
     elif workers["greenlets"] is not None:
         problems.add(f"{path}.greenlets", "goes with loop: gevent only; give that too")
 

@@ -65,7 +65,7 @@ def test_completing_leaves_the_input_and_the_spec_alone() -> None:
     ("changes", "message"),
     [
         ({"domans": ["a.test"]}, "domans: is not a key of an app; did you mean 'domains'?"),
-        ({"workers": {"proceses": 1}}, "workers.proceses: is not a key of an app; did you mean 'processes'?"),
+        ({"workers": {"proceses": 1}}, "workers.proceses: is not a key of workers; did you mean 'processes'?"),
         (
             {"source": {"path": "a", "xyz": 1}},
             "source.xyz: is not a key here; the keys are archive, checksum, git, key, known_hosts, path, version",

@@ -172,7 +172,10 @@ def test_what_an_absent_app_had_is_free_for_others(given: dict[str, Any]) -> Non
         (absent(name="shop"), "flask_apps[1].name: the name 'shop' is used twice; every app needs a name of its own"),
         (absent(domans=[]), "flask_apps[1].domans: is not a key of an app; did you mean 'domains'?"),
         (absent(domains=7), "flask_apps[1].domains: must be a list, not 7"),
-        (minimal(name="old", state="gone"), "flask_apps[1].state: 'gone' is not one of present, absent"),
+        (
+            minimal(name="old", state="gone"),
+            "flask_apps[1].state: 'gone' is not one of present, absent; did you mean 'absent'?",
+        ),
         ({"name": "old", "state": "present", "wsgi": "a:b"}, "flask_apps[1].source: is missing; it must be a mapping"),
     ],
 )
