@@ -29,7 +29,11 @@ def check(app: dict[str, Any], path: str, problems: Problems) -> None:
         match = _ADDRESS.fullmatch(address)
         host = _ip(match["host"]) if match else None
         if match is None or host is None or int(match["port"]) not in _PORTS:
-            problems.add(where, f"{address!r} is not an IPv4 address with a port from 1024 on; try 127.0.0.1:9090")
+            problems.add(
+                where,
+                f"{address!r} is not an IPv4 address with a port from 1024 on; IPv6 is not supported; try "
+                "127.0.0.1:9090",
+            )
         elif not (host.is_loopback or listen["public"]):
             problems.add(
                 where,
