@@ -25,6 +25,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.layout import (
     AppLayout,
     release_sandbox,
 )
+from ansible_collections.emperor.flask.plugins.module_utils.provisioned import need
 
 # Our own, by the role uwsgi.
 SERVE = Path("/usr/local/lib/flask-emperor/serve")
@@ -69,7 +70,9 @@ class PreflightError(Exception):
 
 
 def load(layout: AppLayout, release_id: str, stage: Path, target: str, paths: Iterable[str], timeout: int) -> None:
-    """Load the app of a release that stands at `stage` as yet, within `timeout` seconds. Raises PreflightError.
+    """Load the app of a release that stands at `stage` as yet, within `timeout` seconds.
+
+    Raises PreflightError, and NotProvisionedError where the host lacks what the release needs.
 
     `target` is what `wsgi` says, `paths` are the folders to import from besides the root.
     """
@@ -101,6 +104,7 @@ def _by_uwsgi(layout: AppLayout, release_id: str, stage: Path, timeout: int) -> 
 
 
 def _by_gunicorn(layout: AppLayout, release_id: str, stage: Path, timeout: int) -> tuple[Result, bool]:
+    need(SERVE)
     text = (stage / GUNICORN_FILE).read_text(encoding="utf-8").replace(f"{layout.release(release_id)}/", f"{stage}/")
     file = stage / _GUNICORN_FILE
     write_file(file, text.encode("utf-8"), "root", layout.user, 0o640)
@@ -137,9 +141,13 @@ def limits(unit: str) -> list[str]:
 
 
 def limits_of(release: Path) -> list[str]:
-    """Return what a release may not do, as properties of a unit; it may stand aside as yet. Raises OSError."""
+    """Return what a release may not do, as properties of a unit; it may stand aside as yet.
+
+    Raises OSError, and as such NotProvisionedError.
+    """
     if not (release / UNIT_FILE).exists():
         return limits(EMPEROR_UNIT.read_text(encoding="utf-8")) if EMPEROR_UNIT.exists() else []
+    need(release_sandbox())
     files = (release_sandbox(), release / UNIT_FILE)
     lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     return [line for line in lines if _LIMIT.fullmatch(line) or _OWN_LIMIT.fullmatch(line)]

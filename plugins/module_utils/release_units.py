@@ -19,6 +19,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.files import (
     write_file,
 )
 from ansible_collections.emperor.flask.plugins.module_utils.layout import RELEASE_UNIT, UNIT_FILE
+from ansible_collections.emperor.flask.plugins.module_utils.provisioned import need
 from ansible_collections.emperor.flask.plugins.module_utils.vassals import (
     STARTED,
     RunError,
@@ -75,7 +76,11 @@ def is_started(vassal: str) -> bool:
 
 
 def start(vassal: str, release: Path, _user: str, _timeout: float) -> bool:
-    """Give systemd the files of a release and let it bind the socket; return whether anything had to be done."""
+    """Give systemd the files of a release and let it bind the socket; return whether anything had to be done.
+
+    Raises UnitError, and NotProvisionedError before anything is done.
+    """
+    need(layout.UNITS / _SOCKET_TEMPLATE, layout.release_sandbox())
     changed = not is_started(vassal)
     content = (release / UNIT_FILE).read_bytes()
     if _is_changed(vassal, content):

@@ -13,6 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import diagnosis, locks
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.provisioned import REMEDY, NotProvisionedError
 from ansible_collections.emperor.flask.plugins.module_utils.releases import ReleaseError, read_manifest
 from ansible_collections.emperor.flask.plugins.module_utils.vassals import RunError
 
@@ -78,5 +79,7 @@ def step(module: AnsibleModule, wait: float = 0.0, abandoned: str = "", begins: 
         fail(error, "see what that run has done")
     except (RunError, ReleaseError, LookupError) as error:
         fail(error, diagnosis.remedy(str(error), ""))
+    except NotProvisionedError as error:
+        fail(error, REMEDY)
     except OSError as error:
         fail(error, diagnosis.of_os_error(error))

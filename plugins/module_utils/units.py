@@ -21,7 +21,7 @@ _STAMPS = Path("/var/lib/systemd/timers")
 # What starts a unit at a boot.
 _WANTS = {"service": "multi-user.target.wants", "timer": "timers.target.wants"}
 # What all units of apps share, by the role uwsgi.
-_SHARED = "flask-app-.service.d/sandbox.conf"
+SHARED = "flask-app-.service.d/sandbox.conf"
 _PROPERTIES = (
     "Id", "LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", "ActiveEnterTimestampMonotonic",
     "MainPID", "Result", "NRestarts", "ExecMainStartTimestampMonotonic", "ExecMainCode", "ExecMainStatus",
@@ -143,7 +143,7 @@ def is_outdated(unit: Unit, app: AppLayout) -> bool:
         started, changed = unit.since("ActiveEnter"), _changed(file)
     else:
         started = unit.since("ExecMainStart")
-        changed = max(switched(app), _changed(file, layout.UNITS / _SHARED))
+        changed = max(switched(app), _changed(file, layout.UNITS / SHARED))
     return started is not None and started < changed
 
 

@@ -10,6 +10,7 @@ from ansible_collections.emperor.flask.plugins.module_utils import preflight
 from ansible_collections.emperor.flask.plugins.module_utils.commands import run_as
 from ansible_collections.emperor.flask.plugins.module_utils.launch import app_environment
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout, apps_on_host
+from ansible_collections.emperor.flask.plugins.module_utils.provisioned import REMEDY, NotProvisionedError
 from ansible_collections.emperor.flask.plugins.module_utils.releases import served_release
 
 DOCUMENTATION = r"""
@@ -108,6 +109,8 @@ def main() -> None:
         shell = ["/bin/sh", "-c", command]
         # Beside whatever else a person or a release is running.
         done = run_as(layout.user, shell, folder / "src", environment, timeout, writable, limits, sole=False)
+    except NotProvisionedError as error:
+        module.fail_json(msg=f"app {layout.name}, release {release}: {error}; {REMEDY}")
     except OSError as error:
         module.fail_json(msg=f"app {layout.name}, release {release}: {error}")
     failure = ""

@@ -10,6 +10,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import layout, units
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
+from ansible_collections.emperor.flask.plugins.module_utils.provisioned import REMEDY, NotProvisionedError, need
 
 DOCUMENTATION = r"""
 module: units
@@ -91,6 +92,9 @@ def main() -> None:
             for name in active
             if not found[name].is_running or units.is_outdated(found[name], AppLayout(owners[name]))
         ]
+        if started and not module.check_mode:
+            # Without it, nothing would keep them from other apps.
+            need(layout.UNITS / units.SHARED)
         if not module.check_mode:
             units.remove(leaving)
             units.stop(former)
@@ -101,6 +105,8 @@ def main() -> None:
             if started:
                 time.sleep(module.params["settle"])
             failures = [failure(owners[name], unit) for name, unit in units.show(active).items() if not unit.stays_up]
+    except NotProvisionedError as error:
+        module.fail_json(msg=f"{error}; {REMEDY}")
     except OSError as error:
         module.fail_json(msg=f"{error}; look at: systemctl status 'flask-app-*'")
     for text in failures:

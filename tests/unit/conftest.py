@@ -38,6 +38,10 @@ def host(short_tmp: Path, monkeypatch: pytest.MonkeyPatch, accounts: Accounts) -
     made = Host(*(short_tmp / name for name in names))
     for folder in (made.apps, made.cache, made.vassals, made.sockets, made.units):
         folder.mkdir(mode=0o755)
+    # By the role uwsgi.
+    for name in ("flask-release@.socket", "flask-release@.service.d/sandbox.conf", "flask-app-.service.d/sandbox.conf"):
+        (made.units / name).parent.mkdir(exist_ok=True)
+        (made.units / name).touch()
     monkeypatch.setattr(layout, "APPS_ROOT", made.apps)
     monkeypatch.setattr(layout, "CACHE", made.cache)
     monkeypatch.setattr(layout, "VASSALS", made.vassals)

@@ -12,7 +12,9 @@ import pytest
 
 from ansible_collections.emperor.flask.plugins.module_utils import preflight, serve
 from ansible_collections.emperor.flask.plugins.module_utils.commands import Result
+from ansible_collections.emperor.flask.plugins.module_utils.layout import release_sandbox
 from ansible_collections.emperor.flask.plugins.module_utils.preflight import PreflightError, last_error, limits, staged
+from ansible_collections.emperor.flask.plugins.module_utils.provisioned import NotProvisionedError
 from ansible_collections.emperor.flask.tests.support.apps import complete, full
 from ansible_collections.emperor.flask.tests.support.hosts import ID, App, Host
 from ansible_collections.emperor.flask.tests.support.rendering import render, run_file, vassal
@@ -209,7 +211,10 @@ def test_the_names_that_could_be_meant(tmp_path: Path, names: str, found: str, b
 
 
 @pytest.fixture
-def gunicorn_stage(shop: App) -> Path:
+def gunicorn_stage(shop: App, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    program = tmp_path / "serve"
+    program.touch()
+    monkeypatch.setattr(preflight, "SERVE", program)
     built = shop.build(ID, files={"gunicorn.conf.py": f'chdir = "{shop.layout.release(ID)}/src"\n'})
     return built.rename(shop.layout.releases / f"{ID}.tmp")
 
@@ -226,7 +231,7 @@ def test_gunicorn_loads_an_app_with_the_program_that_will_start_it(
     monkeypatch.setattr(preflight, "run_as", run)
     preflight.load(shop.layout, ID, gunicorn_stage, "shop:app", [], 7)
     [(command, text)] = seen
-    assert command[:2] == [f"{gunicorn_stage}/venv/bin/python", "/usr/local/lib/flask-emperor/serve"]
+    assert command[:2] == [f"{gunicorn_stage}/venv/bin/python", str(preflight.SERVE)]
     assert text == f'chdir = "{gunicorn_stage}/src"\n'
     assert list(gunicorn_stage.glob("preflight*")) == []
 
@@ -248,7 +253,6 @@ def test_what_gunicorn_cannot_load_is_told(
 def test_a_unit_of_its_own_has_limits_of_its_own(shop: App, host: Host) -> None:
     app = complete(full())
     shared = host.units / "flask-release@.service.d/sandbox.conf"
-    shared.parent.mkdir()
     shared.write_text(render("uwsgi", "flask-release-sandbox.conf.j2"))
     files = {"vassal.ini": "", "release.service": run_file("release.service", app)}
     found = preflight.limits_of(shop.build(ID, files=files))
@@ -256,6 +260,21 @@ def test_a_unit_of_its_own_has_limits_of_its_own(shop: App, host: Host) -> None:
     assert {"TemporaryFileSystem", "BindReadOnlyPaths", "BindPaths", "MemoryMax", "CPUQuota", "TasksMax"} <= names
     assert {"PrivateUsers", "ProtectSystem", "SystemCallFilter", "RestrictNamespaces"} <= names
     assert not names & {"User", "Type", "ExecStart", "Environment", "Restart", "KillMode", "SyslogIdentifier"}
+
+
+def test_a_host_that_was_set_up_before_there_was_gunicorn_is_told_as_such(
+    shop: App, gunicorn_stage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preflight.SERVE.unlink()
+    monkeypatch.setattr(preflight, "run_as", None)
+    with pytest.raises(NotProvisionedError, match="/serve is missing, which the role uwsgi writes"):
+        preflight.load(shop.layout, ID, gunicorn_stage, "shop:app", [], 7)
+
+
+def test_a_host_that_was_set_up_before_there_were_units_is_told_as_such(shop: App) -> None:
+    release_sandbox().unlink()
+    with pytest.raises(NotProvisionedError, match=r"sandbox\.conf is missing, which the role uwsgi writes"):
+        preflight.limits_of(shop.build(ID, files={"vassal.ini": "", "release.service": ""}))
 
 
 def test_a_real_vassals_file_is_moved_as_a_whole() -> None:

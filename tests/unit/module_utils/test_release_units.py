@@ -14,6 +14,7 @@ from ansible_collections.emperor.flask.plugins.module_utils import runners, vass
 from ansible_collections.emperor.flask.plugins.module_utils.emperor import link_of
 from ansible_collections.emperor.flask.plugins.module_utils.layout import nameless_links_of, traces_of, vassals_of
 from ansible_collections.emperor.flask.plugins.module_utils.plan import leftovers
+from ansible_collections.emperor.flask.plugins.module_utils.provisioned import NotProvisionedError
 from ansible_collections.emperor.flask.plugins.module_utils.vassals import View
 from ansible_collections.emperor.flask.tests.support.hosts import ID, NEXT, App, Host, bind
 from ansible_collections.emperor.flask.tests.support.systemd import Systemd
@@ -54,6 +55,17 @@ def test_a_socket_that_systemd_does_not_bind_is_reported(release: Path, systemd:
     systemd.refuse("Unit is masked")
     with pytest.raises(tested.UnitError, match=f"^systemd bound no socket for {VASSAL}: Unit is masked; look at: "):
         tested.start(VASSAL, release, "app-shop", 1)
+
+
+@pytest.mark.parametrize("missing", ["flask-release@.socket", "flask-release@.service.d/sandbox.conf"])
+def test_nothing_is_started_where_the_role_uwsgi_has_not_been(
+    host: Host, release: Path, systemd: Systemd, missing: str
+) -> None:
+    (host.units / missing).unlink()
+    with pytest.raises(NotProvisionedError, match=f"{missing} is missing"):
+        tested.start(VASSAL, release, "app-shop", 1)
+    assert systemd.calls == []
+    assert not (host.units / SERVICE).exists()
 
 
 def test_who_runs_a_release_follows_from_its_files(shop: App, release: Path, started: str) -> None:

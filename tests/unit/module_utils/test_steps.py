@@ -13,6 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import locks
 from ansible_collections.emperor.flask.plugins.module_utils.emperor import EmperorDownError, EmperorError
+from ansible_collections.emperor.flask.plugins.module_utils.provisioned import NotProvisionedError
 from ansible_collections.emperor.flask.plugins.module_utils.releases import MANIFEST, ReleaseError
 from ansible_collections.emperor.flask.plugins.module_utils.steps import (
     ARGUMENTS,
@@ -56,6 +57,11 @@ def fail(error: Exception) -> dict[str, Any]:
         (EmperorDownError("the emperor does not run"), "the emperor does not run", "the lines above are all"),
         (ReleaseError("release x is not complete"), "release x is not complete", "the lines above are all"),
         (LookupError("there is no user app-shop"), "there is no user app-shop", "the lines above are all"),
+        (
+            NotProvisionedError("/x is missing, which the role uwsgi writes"),
+            "/x is missing, which the role uwsgi writes",
+            "run site.yml once, which brings the host up to this version of the collection; deploy.yml does not",
+        ),
         (
             OSError(errno.ENOSPC, "No space left on device", "/srv/apps/shop/releases/x"),
             "[Errno 28] No space left on device: '/srv/apps/shop/releases/x'",

@@ -111,6 +111,18 @@ def test_what_is_not_wanted_goes_and_a_neighbours_stays(systemd: Systemd, host: 
     assert bring()["removed"] == [DAEMON, SERVICE, TIMER]
 
 
+@pytest.mark.usefixtures("written")
+def test_nothing_is_started_without_the_sandbox(systemd: Systemd) -> None:
+    (layout.UNITS / "flask-app-.service.d/sandbox.conf").unlink()
+    systemd.answer(shown(ActiveState="inactive"))
+    found = bring(DAEMON, SERVICE, TIMER)
+    assert found["msg"].endswith(
+        "sandbox.conf is missing, which the role uwsgi writes; run site.yml once, which brings the host up to this "
+        "version of the collection; deploy.yml does not"
+    )
+    assert verbs(systemd) == []
+
+
 def test_a_systemd_that_does_not_answer_is_named(host: Host, systemd: Systemd) -> None:
     systemd.refuse("Failed to connect to bus")
     assert "systemctl show: Failed to connect to bus; look at" in bring(DAEMON)["msg"]
