@@ -102,7 +102,7 @@ def option_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     # Digests, which tell nobody anything.
     if (old.get("auth_basic_users") or "") != (new.get("auth_basic_users") or ""):
         lines.append("auth_basic_users changed")
-    untold = {"recipe": "the template of vassal.ini changed", "engine": "the app's own uWSGI changed"}
+    untold = {"recipe": "the templates of the release changed", "engine": "the app's own uWSGI changed"}
     return [*lines, *(text for key, text in untold.items() if old.get(key) != new.get(key))]
 
 

@@ -32,7 +32,7 @@ UNKNOWN = "unknown"
 # Nothing is to be done for these: as it should be, left as it is on purpose, or not to be helped.
 AT_REST = ("unchanged", "held", "failed")
 # What keys of a description that are no options stand for.
-_NAMES = {"recipe": "vassal template", "engine": "version of uWSGI"}
+_NAMES = {"recipe": "templates of the release", "engine": "version of uWSGI"}
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def test_secrets_are_told_by_name_or_not_at_all(old: dict[str, Any], new: dict[s
         ({}, {"idle": 5}, ["idle: not set -> 5"]),
         ({}, {"auth_basic_users": ""}, []),
         ({"auth_basic_users": "1f"}, {"auth_basic_users": "2e"}, ["auth_basic_users changed"]),
-        ({"recipe": "1"}, {"recipe": "2"}, ["the template of vassal.ini changed"]),
+        ({"recipe": "1"}, {"recipe": "2"}, ["the templates of the release changed"]),
         ({"user": "a", "root": "/a", "environment": {"A": 1}, "secrets": "1"}, {"user": "b"}, []),
     ],
 )  # fmt: skip

@@ -73,7 +73,7 @@ def test_what_is_as_it_should_be_is_unchanged(served: Served) -> None:
         ({"secrets": "2e"}, "changed: secrets"),
         ({"revision": "rev2", "secrets": "2e", "writable": []}, "changed: source, secrets, writable"),
         ({"idle": 5}, "changed: idle"),
-        ({"recipe": "other"}, "changed: vassal template"),
+        ({"recipe": "other"}, "changed: templates of the release"),
         ({"interpreter": "py3"}, "changed: Python"),
         ({"revision": None}, "changed: source"),
     ],
