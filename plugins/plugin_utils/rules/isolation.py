@@ -15,13 +15,14 @@ _PERCENT = re.compile(r"([1-9][0-9]{0,4})%")
 # Below, no app would come up in time.
 _LEAST_PERCENT, _MOST_PERCENT = 5, 51_200
 _LEAST_MEGABYTES = 64
+_GOES_WITH = "goes with isolation: strict or server: gunicorn only; give one of them, or leave it out"
 _LIMITS = ("memory_max", "cpu_quota")
 
 
 def check(app: dict[str, Any], path: str, problems: Problems) -> None:
     if app["isolation"] != "strict" and app["server"] != "gunicorn":
         for key in (key for key in _LIMITS if app[key] is not None):
-            problems.add(f"{path}.{key}", "goes with isolation: strict only; give that too, or leave it out")
+            problems.add(f"{path}.{key}", _GOES_WITH)
         return
     if app["memory_max"] is not None:
         check_memory(app["memory_max"], _LEAST_MEGABYTES, f"{path}.memory_max", problems)

@@ -12,7 +12,7 @@ from ansible_collections.emperor.flask.tests.support.apps import complete, minim
 from ansible_collections.emperor.flask.tests.support.rendering import run_file
 
 STRICT = {"isolation": "strict"}
-ALONE = "goes with isolation: strict only; give that too, or leave it out"
+ALONE = "goes with isolation: strict or server: gunicorn only; give one of them, or leave it out"
 REFUSED = [
     ({"isolation": "jail"}, "isolation: 'jail' is not one of standard, strict"),
     ({"memory_max": "1g"}, f"memory_max: {ALONE}"),
