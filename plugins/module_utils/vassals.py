@@ -52,7 +52,7 @@ def next_vassal(app: str, release: str, last: str | None) -> str:
 
 
 def socket_of(vassal: str) -> Path:
-    """Return the socket that the emperor binds for a vassal."""
+    """Return the socket of a vassal, which the emperor binds, or systemd for one in a unit of its own."""
     return layout.SOCKETS / f"{vassal}.socket"
 
 

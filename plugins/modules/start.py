@@ -23,13 +23,14 @@ from ansible_collections.emperor.flask.plugins.module_utils.uwsgi_client import 
 
 DOCUMENTATION = r"""
 module: start
-short_description: Start a release as a vassal, and check it before it gets traffic
+short_description: Start a release, and check it before it gets traffic
 description:
-  - Links the release's file into the emperor's directory and waits for the socket.
+  - Links the release's file into the emperor's directory, or gives systemd the release's own unit, and waits for the
+    socket.
   - Asks over that very socket, as nginx would, until three answers in a row are as expected and come from this
     very release, or the time is over.
   - A release that does not pass has its vassal taken away again. The failure carries its traceback, its last lines,
-    how the emperor sees it, and what to do.
+    how the emperor or systemd sees it, and what to do.
 extends_documentation_fragment:
   - emperor.flask.step
   - emperor.flask.step.release
