@@ -238,7 +238,8 @@ def test_its_statistics_are_those_of_the_release_that_serves(host: Any) -> None:
     told = json.loads(host.check_output("python3 -c %s", _READ_STATISTICS))
     assert ask(host, TUNED)["process"] in [worker["pid"] for worker in told["workers"]]
     # They are passed on by the app itself, which can mislead nobody but itself.
-    assert host.check_output("ps --no-headers -o user:32 --pid $(pgrep --full flask-emperor/stats)") == f"app-{TUNED}"
+    process = f"systemctl show --property=MainPID --value flask-app-{TUNED}.stats"
+    assert host.check_output(f"ps --no-headers -o user:32 --pid $({process})") == f"app-{TUNED}"
 
 
 def test_a_listener_goes_with_its_key_and_comes_back_with_the_release(host: Any, inventory: Path) -> None:
