@@ -52,6 +52,29 @@ ansible_runner.get_ansible_host = get_podman_host
 ansible_runner.AnsibleRunner.get_hosts = get_limited_hosts
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", "in_turns: runs on one of the hosts; those that are marked take turns.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave each test that is marked on one host, the next on the next one; EMPEROR_FLASK_ON_ALL=1 has all on all.
+
+    Such a test runs playbooks, which takes long, and looks at what hardly depends on the distribution.
+    """
+    if os.environ.get("EMPEROR_FLASK_ON_ALL") == "1":
+        return
+    turns: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if isinstance(item, pytest.Function) and item.get_closest_marker("in_turns"):
+            host: Any = item.callspec.params["_testinfra_host"]
+            turns.setdefault(item.nodeid.replace(host.backend.get_pytest_id(), ""), []).append(item)
+    kept = {id(same[number % len(same)]) for number, same in enumerate(turns.values())}
+    left = [item for same in turns.values() for item in same if id(item) not in kept]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
+
+
 @pytest.fixture(scope="session")
 def inventory(pytestconfig: pytest.Config) -> Path:
     """The scenario's inventory."""

@@ -125,9 +125,9 @@ def in_turns(hosts: Sequence[str], moment: Moment, first: int) -> list[str]:
     """Return the hosts where a moment strikes: one of them, in turns that begin with the host of this number.
 
     So each moment comes on each of two hosts once, when a kill begins with one and a power cut with the other. With
-    EMPEROR_FLASK_EVERY_MOMENT=1, it strikes all of them.
+    EMPEROR_FLASK_ON_ALL=1, it strikes all of them.
     """
-    if os.environ.get("EMPEROR_FLASK_EVERY_MOMENT") == "1":
+    if os.environ.get("EMPEROR_FLASK_ON_ALL") == "1":
         return list(hosts)
     return [hosts[(MOMENTS.index(moment) + first) % len(hosts)]]
 

@@ -135,6 +135,7 @@ def test_a_unit_of_its_own_has_a_python_that_the_distribution_has_not(host: Any,
     assert told["secret"] == "p%40ss $HOME"
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize("app", [APART, HORNED])
 def test_a_restart_of_a_unit_of_its_own_loses_no_request(host: Any, inventory: Path, app: str) -> None:
     with visitors(host, app) as answers:
@@ -175,6 +176,7 @@ def test_a_switch_of_python_and_back_loses_no_request(host: Any, inventory: Path
     assert about(host, OTHER)["python"] == "3.12"
 
 
+@pytest.mark.in_turns
 def test_a_python_can_be_named_by_its_path(host: Any, inventory: Path) -> None:
     before = about(host, OTHER)
     deploy(host, inventory, ways_python="/opt/python/bin/python3.12").good()
@@ -182,6 +184,7 @@ def test_a_python_can_be_named_by_its_path(host: Any, inventory: Path) -> None:
     assert (after["base"], after["release"] != before["release"]) == ("/opt/python", True)
 
 
+@pytest.mark.in_turns
 def test_an_app_that_cannot_be_loaded_is_told_with_its_traceback(host: Any, inventory: Path, untouched: None) -> None:
     run = deploy(host, inventory, ways_python_trouble="import")
     report = run.report(host.backend.get_hostname())
@@ -190,6 +193,7 @@ def test_an_app_that_cannot_be_loaded_is_told_with_its_traceback(host: Any, inve
     assert 'File "src/stack.py"' in report
 
 
+@pytest.mark.in_turns
 def test_an_app_that_answers_badly_is_told_with_its_traceback(host: Any, inventory: Path) -> None:
     before = about(host, OTHER)["release"]
     run = deploy(host, inventory, ways_python_trouble="health")
@@ -200,6 +204,7 @@ def test_an_app_that_answers_badly_is_told_with_its_traceback(host: Any, invento
     assert about(host, OTHER)["release"] == before
 
 
+@pytest.mark.in_turns
 def test_an_option_that_the_own_uwsgi_does_not_know_stops_the_deploy(
     host: Any, inventory: Path, untouched: None
 ) -> None:
@@ -210,6 +215,7 @@ def test_an_option_that_the_own_uwsgi_does_not_know_stops_the_deploy(
     assert "did you mean 'ignore-sigpipe'?" in report
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("python", "said"),
     [

@@ -202,6 +202,7 @@ def test_uploads_of_an_app_by_uwsgi_arrive_too(host: Any) -> None:
     assert host.file(f"/srv/apps/{ALONE}/shared/media/upload.txt").group == "www-data"
 
 
+@pytest.mark.in_turns
 def test_a_request_that_failed_leads_to_its_lines(host: Any, inventory: Path) -> None:
     answer = Visitor(host, "unicorn.test").get("/horn/fail")
     assert answer.status == 500
@@ -223,6 +224,7 @@ def test_a_request_that_hangs_is_ended(host: Any) -> None:
 # --- what an operator does
 
 
+@pytest.mark.in_turns
 def test_status_tells_of_them_as_of_others(host: Any, inventory: Path) -> None:
     run = play(inventory, "status", host.backend.get_hostname()).good()
     apps = {app["name"]: app for app in next(task.result["apps"] for task in run.tasks if "apps" in task.result)}
@@ -232,6 +234,7 @@ def test_status_tells_of_them_as_of_others(host: Any, inventory: Path) -> None:
         assert found["rss"] > 10 << 20
 
 
+@pytest.mark.in_turns
 def test_a_command_has_the_sight_of_the_app(host: Any, inventory: Path) -> None:
     run = play(inventory, "run", host.backend.get_hostname(), app=ALONE, command="ls /srv/apps").good()
     assert next(task.result["text"] for task in run.tasks if "text" in task.result) == f"{ALONE}\n"
@@ -250,6 +253,7 @@ def test_one_that_is_killed_comes_back_and_nobody_is_turned_away(host: Any, app:
     assert shown(host, unit, "NRestarts") == "1"
 
 
+@pytest.mark.in_turns
 def test_a_restart_loses_no_request(host: Any, inventory: Path) -> None:
     before = vassal(host, UNICORN)
     with asking(host, "unicorn.test", "/horn/") as asked:
@@ -265,6 +269,7 @@ def deploy(inventory: Path, host: Any, **changes: str) -> Run:
 GUNICORN = {"ways_changing_server": "gunicorn"}
 
 
+@pytest.mark.in_turns
 def test_an_app_without_gunicorn_fails_before_its_start(host: Any, inventory: Path) -> None:
     before = left_of(host, CHANGING)
     run = deploy(inventory, host, **GUNICORN, ways_changing_requirements="without.txt")

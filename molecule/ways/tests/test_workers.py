@@ -196,6 +196,7 @@ def test_a_plugin_and_its_option(host: Any) -> None:
     assert (answer.status, answer.header("Location")) == (302, "/new/")
 
 
+@pytest.mark.in_turns
 def test_an_option_that_uwsgi_does_not_know_stops_the_deploy_before_it_begins(host: Any, inventory: Path) -> None:
     name, look = host.backend.get_hostname(), f"readlink /srv/apps/{TUNED}/current; ls /srv/apps/{TUNED}/releases"
     before = host.check_output(look)
@@ -220,6 +221,7 @@ def test_it_listens_past_nginx_for_this_host_alone(host: Any) -> None:
     assert found == ["127.0.0.1:3031", "127.0.0.1:9090", "127.0.0.1:9191"]
 
 
+@pytest.mark.in_turns
 @pytest.mark.parametrize(("protocol", "port"), [("http", 9090), ("uwsgi", 3031)])
 def test_a_switch_loses_no_request_past_nginx(host: Any, inventory: Path, protocol: str, port: int) -> None:
     host.run("rm -f /tmp/enough")
