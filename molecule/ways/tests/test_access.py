@@ -192,6 +192,7 @@ def close_or_open(host: Any, state: str) -> None:
     host.check_output("sleep 0.5")
 
 
+@pytest.mark.in_turns
 def test_a_closed_app_says_so_before_it_asks_for_a_password(host: Any) -> None:
     close_or_open(host, "on")
     try:
@@ -203,6 +204,7 @@ def test_a_closed_app_says_so_before_it_asks_for_a_password(host: Any) -> None:
     assert ask(host, "/private").status == 401
 
 
+@pytest.mark.in_turns
 def test_a_failure_is_found_by_its_id(host: Any) -> None:
     answers = {text: ask(host, f"/fail?{text}") for text in ("first", "second")}
     # uWSGI ends the connection of an app that raises before it has begun to answer.

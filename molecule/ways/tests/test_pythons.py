@@ -165,6 +165,7 @@ def test_a_reload_by_a_signal_loses_no_request(host: Any) -> None:
 # --- deploys
 
 
+@pytest.mark.in_turns
 def test_a_switch_of_python_and_back_loses_no_request(host: Any, inventory: Path) -> None:
     with visitors(host, OTHER) as answers:
         deploy(host, inventory, ways_python="distribution").good()

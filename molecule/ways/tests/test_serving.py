@@ -123,6 +123,7 @@ def closed(host: Any) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("closed")
+@pytest.mark.in_turns
 def test_a_mounted_app_can_be_closed(portal: Visitor) -> None:
     answer = portal.get("/shop/page/a")
     assert (answer.status, "Back soon" in answer.text) == (503, True)

@@ -280,6 +280,7 @@ def test_an_app_without_gunicorn_fails_before_its_start(host: Any, inventory: Pa
     assert ask(host, CHANGING)["server"] == "uwsgi"
 
 
+@pytest.mark.in_turns
 def test_from_one_kind_to_the_other_and_back_no_request_is_lost(host: Any, inventory: Path) -> None:
     def site() -> str:
         return str(host.file(f"/etc/nginx/flask-mounts/{CHANGING}.localhost/{CHANGING}.conf").content_string)
@@ -303,6 +304,7 @@ def test_from_one_kind_to_the_other_and_back_no_request_is_lost(host: Any, inven
     assert told["seen"] == [[first, "uwsgi"], [second["release"], "gunicorn"], [third["release"], "uwsgi"]]
 
 
+@pytest.mark.in_turns
 def test_nothing_is_left_of_one_that_is_removed(host: Any, inventory: Path) -> None:
     unit = vassal(host, UNICORN)
     play(inventory, "remove", host.backend.get_hostname(), app=UNICORN).good()

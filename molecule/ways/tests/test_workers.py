@@ -244,6 +244,7 @@ def test_its_statistics_are_those_of_the_release_that_serves(host: Any) -> None:
     assert host.check_output(f"ps --no-headers -o user:32 --pid $({process})") == f"app-{TUNED}"
 
 
+@pytest.mark.in_turns
 def test_a_listener_goes_with_its_key_and_comes_back_with_the_release(host: Any, inventory: Path) -> None:
     name = host.backend.get_hostname()
     play(inventory, "deploy", name, app=TUNED, ways_tuned_quiet="1").good()
@@ -253,6 +254,7 @@ def test_a_listener_goes_with_its_key_and_comes_back_with_the_release(host: Any,
     wait_until(lambda: {"127.0.0.1:9090", "127.0.0.1:9191"} <= set(listening(host)))
 
 
+@pytest.mark.in_turns
 def test_a_listener_goes_with_its_app(host: Any, inventory: Path) -> None:
     play(inventory, "remove", host.backend.get_hostname(), app=TUNED).good()
     wait_until(lambda: not {"127.0.0.1:9090", "127.0.0.1:9191"} & set(listening(host)))
