@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -121,15 +121,26 @@ MOMENTS = (
 )
 
 
-def in_turns(hosts: Sequence[str], moment: Moment, first: int) -> list[str]:
-    """Return the hosts where a moment strikes: one of them, in turns that begin with the host of this number.
+# Two at a time, each on a host.
+PAIRS = tuple(zip(MOMENTS[::2], MOMENTS[1::2], strict=True))
 
-    So each moment comes on each of two hosts once, when a kill begins with one and a power cut with the other. With
-    EMPEROR_FLASK_ON_ALL=1, it strikes all of them.
+
+def strike(hosts: Sequence[str], pair: tuple[Moment, Moment], first: int, check: Callable[[str, Moment], None]) -> None:
+    """Let each moment of a pair come on one host, both at the same time.
+
+    They take turns that begin with the host of the number `first`: so each comes on each of two hosts, when kills begin
+    with one and power cuts with the other. With EMPEROR_FLASK_ON_ALL=1, each comes on all.
     """
-    if os.environ.get("EMPEROR_FLASK_ON_ALL") == "1":
-        return list(hosts)
-    return [hosts[(MOMENTS.index(moment) + first) % len(hosts)]]
+
+    def at_once(struck: dict[str, Moment]) -> None:
+        on_each(list(struck), lambda host: check(host, struck[host]))
+
+    if os.environ.get("EMPEROR_FLASK_ON_ALL") == "1" or len(hosts) == 1:
+        for moment in pair:
+            at_once(dict.fromkeys(hosts, moment))
+    else:
+        turn = MOMENTS.index(pair[0]) + first
+        at_once({hosts[(turn + number) % len(hosts)]: moment for number, moment in enumerate(pair)})
 
 
 class Outage(NamedTuple):

@@ -11,6 +11,7 @@ import pytest
 
 from faults import (
     MOMENTS,
+    PAIRS,
     TIMEOUT,
     VICTIM,
     Failure,
@@ -19,7 +20,7 @@ from faults import (
     asked,
     check_unchanged,
     has_struck,
-    in_turns,
+    strike,
     wait_struck,
     wake,
 )
@@ -50,9 +51,11 @@ def nothing_is_lost(loads: dict[str, Load]) -> Iterator[None]:
         assert [request for request in recent if not request.good] == [], host
 
 
-@pytest.mark.parametrize("moment", MOMENTS, ids=[moment.name for moment in MOMENTS])
-def test_a_step_is_killed(inventory: Path, hosts: list[str], failures: list[Failure], moment: Moment) -> None:
-    def check(host: str) -> None:
+@pytest.mark.parametrize("pair", PAIRS, ids=["+".join(moment.name for moment in pair) for pair in PAIRS])
+def test_a_step_is_killed(
+    inventory: Path, hosts: list[str], failures: list[Failure], pair: tuple[Moment, Moment]
+) -> None:
+    def check(host: str, moment: Moment) -> None:
         victim = Victim(inventory, host)
         victim.arm("kill", moment)
         run = victim.deploy().wait()
@@ -69,7 +72,7 @@ def test_a_step_is_killed(inventory: Path, hosts: list[str], failures: list[Fail
         assert victim.outside.get(VICTIM).status == 200
         victim.converge()
 
-    on_each(in_turns(hosts, moment, 0), check)
+    strike(hosts, pair, 0, check)
 
 
 def test_the_controller_is_killed(inventory: Path, hosts: list[str]) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from faults import MOMENTS, VICTIM, Moment, Outage, Victim, asked, check_unchanged, in_turns, wait_struck
+from faults import PAIRS, VICTIM, Moment, Outage, Victim, asked, check_unchanged, strike, wait_struck
 from load import Load
-from outside import Outside, on_each
+from outside import Outside
 
 # Seconds from power on to the first answer; a container starts in one or two, and two start at a time.
 LONGEST = 15
@@ -34,13 +34,13 @@ def loads(hosts: list[str]) -> Iterator[dict[str, Load]]:
         yield found
 
 
-@pytest.mark.parametrize("moment", MOMENTS, ids=[moment.name for moment in MOMENTS])
+@pytest.mark.parametrize("pair", PAIRS, ids=["+".join(moment.name for moment in pair) for pair in PAIRS])
 def test_the_host_is_restarted(
-    inventory: Path, hosts: list[str], loads: dict[str, Load], outages: list[Outage], moment: Moment
+    inventory: Path, hosts: list[str], loads: dict[str, Load], outages: list[Outage], pair: tuple[Moment, Moment]
 ) -> None:
     """A host alone answers nobody while it is off; nothing else is lost, neither by the start nor by the next run."""
 
-    def check(host: str) -> None:
+    def check(host: str, moment: Moment) -> None:
         victim = Victim(inventory, host)
         victim.arm("hang", moment)
         deploy = victim.deploy()
@@ -68,7 +68,7 @@ def test_the_host_is_restarted(
         assert back - on < LONGEST, host
         assert {request.release for request in answered if request.start <= back} == {current}, host
 
-    on_each(in_turns(hosts, moment, 1), check)
+    strike(hosts, pair, 1, check)
 
 
 def test_then_nothing_is_left_to_do(inventory: Path, hosts: list[str]) -> None:
