@@ -36,7 +36,7 @@ echo '; by hand' >> /etc/flask-emperor/emperor.ini
 """
 NAMED = [
     r"^guestbook: repair, release [0-9a-f]{12}$",
-    r"^    vassal\.ini or a file in env of release [0-9a-f]{12} has another content$",
+    r"^    vassal\.ini, htpasswd, engine or a file in env of release [0-9a-f]{12} has another content$",
     r"^    environment - INTRUDER$",
     r"^    -processes = 7\n    \+processes = 2$",
     r"^    /srv/apps/guestbook/releases/[0-9a-f]{12}/src has another owner or mode than it must have$",
