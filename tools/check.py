@@ -261,6 +261,8 @@ PARTS = {
     )
 }
 GROUPS = {"molecule": SCENARIOS}
+# What all others do on both distributions, these do on one, when all are run; `installed` is `default` on Debian 13.
+ON_ONE = {"default": "debian12", "operations": "debian12", "sources": "debian13"}
 
 
 # --- running them ------------------------------------------------------------
@@ -396,6 +398,12 @@ def attempt(part: Part, runner: Runner) -> str | None:
     return None
 
 
+def on_one(part: Part) -> Part:
+    """Return a part as it is among all others."""
+    host = ON_ONE.get(part.name)
+    return replace(part, call=scenario(part.name, EMPEROR_FLASK_HOSTS=host)) if host else part
+
+
 def main() -> int:
     listing = "\n".join(f"  {name:11}{part.about}" for name, part in PARTS.items())
     parser = argparse.ArgumentParser(
@@ -404,13 +412,11 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS, *GROUPS], metavar="part")
-    given = parser.parse_args().parts or PARTS
-    wanted = {part for name in given for part in GROUPS.get(name, [name])}
+    given = parser.parse_args().parts
+    wanted = {part for name in given or PARTS for part in GROUPS.get(name, [name])}
     parts = [part for name, part in PARTS.items() if name in wanted]
-    if "installed" in wanted:
-        # The same on Debian 13, so the two together see both.
-        on_one = scenario("default", EMPEROR_FLASK_HOSTS="debian12")
-        parts = [replace(part, call=on_one) if part.name == "default" else part for part in parts]
+    if not given and os.environ.get("EMPEROR_FLASK_ON_ALL") != "1":
+        parts = [on_one(part) for part in parts]
     started = time.monotonic()
     if len(parts) == 1:
         result = Result(parts[0], started)

@@ -34,7 +34,9 @@ for role, app in (("attacker", sys.argv[1]), ("victim", "victim")):
     root = f"/srv/apps/{app}"
     release = os.path.realpath(f"{root}/current")
     socket = os.path.realpath(f"{release}/uwsgi.sock")
-    [master] = ask("pgrep", "--parent", emperor, "--euid", f"app-{app}")
+    masters = ask("pgrep", "--parent", emperor, "--euid", f"app-{app}")
+    # That of the release before may have a request to end.
+    [master] = [pid for pid in masters if os.readlink(f"/proc/{pid}/cwd") == f"{release}/src"]
     facts |= {
         role: root,
         f"{role}_release": release,
