@@ -26,6 +26,11 @@ PROBES = Path(__file__).parents[1] / "apps/attacker/attacker.py"
 _FACTS = r"""
 import glob, json, os, subprocess, sys
 from pathlib import Path
+def works_in(process, folder):
+    try:
+        return os.readlink(f"/proc/{process}/cwd") == folder
+    except OSError:
+        return False
 def ask(*command):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 emperor = ask("systemctl", "show", "--property=MainPID", "--value", "flask-emperor")[0]
@@ -35,8 +40,8 @@ for role, app in (("attacker", sys.argv[1]), ("victim", "victim")):
     release = os.path.realpath(f"{root}/current")
     socket = os.path.realpath(f"{release}/uwsgi.sock")
     masters = ask("pgrep", "--parent", emperor, "--euid", f"app-{app}")
-    # That of the release before may have a request to end.
-    [master] = [pid for pid in masters if os.readlink(f"/proc/{pid}/cwd") == f"{release}/src"]
+    # That of the release before may be about to end.
+    [master] = [pid for pid in masters if works_in(pid, f"{release}/src")]
     facts |= {
         role: root,
         f"{role}_release": release,
