@@ -103,7 +103,7 @@ def test_a_leak_is_the_end_of_its_own_worker(attackers: dict[str, Any], visitors
         scene = attackers[host]
         before, worker, taken = scene.others(scene.attacker), scene.facts()["attacker_worker"], 0
         with little_memory(scene):
-            while scene.host.run("sh", "-c", f"test -d /proc/{worker} && echo there || true"):
+            while scene.host.run("sh", "-c", f"test ! -d /proc/{worker} || echo there"):
                 assert taken < 16 * LEFT, f"{host}: {taken} MiB, and nobody has ended it"
                 scene.send("leak", SIP)
                 taken += SIP

@@ -40,6 +40,13 @@ def deploy(host: Any, inventory: Path, app: str = OTHER, **variables: str) -> Ru
     return play(inventory, "deploy", host.backend.get_hostname(), app=app, again="true", **variables)
 
 
+def refusal(host: Any, inventory: Path, **variables: str) -> str:
+    """Return what is told of a deploy that fails."""
+    run = deploy(host, inventory, **variables)
+    assert run.code != 0
+    return run.report(host.backend.get_hostname())
+
+
 def journal(host: Any, app: str, since: str) -> str:
     return str(host.check_output(f"journalctl _UID=$(id -u app-{app}) --no-pager --output=cat --since=@{since}"))
 
@@ -187,9 +194,7 @@ def test_a_python_can_be_named_by_its_path(host: Any, inventory: Path) -> None:
 
 @pytest.mark.in_turns
 def test_an_app_that_cannot_be_loaded_is_told_with_its_traceback(host: Any, inventory: Path, untouched: None) -> None:
-    run = deploy(host, inventory, ways_python_trouble="import")
-    report = run.report(host.backend.get_hostname())
-    assert run.code != 0
+    report = refusal(host, inventory, ways_python_trouble="import")
     assert "LookupError: no luck with the import; the app cannot be loaded" in report
     assert 'File "src/stack.py"' in report
 
@@ -197,9 +202,7 @@ def test_an_app_that_cannot_be_loaded_is_told_with_its_traceback(host: Any, inve
 @pytest.mark.in_turns
 def test_an_app_that_answers_badly_is_told_with_its_traceback(host: Any, inventory: Path) -> None:
     before = about(host, OTHER)["release"]
-    run = deploy(host, inventory, ways_python_trouble="health")
-    report = run.report(host.backend.get_hostname())
-    assert run.code != 0
+    report = refusal(host, inventory, ways_python_trouble="health")
     assert "answered 500" in report
     assert "LookupError: no luck with the answer" in report
     assert about(host, OTHER)["release"] == before
@@ -209,9 +212,7 @@ def test_an_app_that_answers_badly_is_told_with_its_traceback(host: Any, invento
 def test_an_option_that_the_own_uwsgi_does_not_know_stops_the_deploy(
     host: Any, inventory: Path, untouched: None
 ) -> None:
-    run = deploy(host, inventory, ways_python_slip="1")
-    report = run.report(host.backend.get_hostname())
-    assert run.code != 0
+    report = refusal(host, inventory, ways_python_slip="1")
     assert "uwsgi_options.ignore-sigpip: the app's own uWSGI 2.0." in report
     assert "did you mean 'ignore-sigpipe'?" in report
 
@@ -227,7 +228,5 @@ def test_an_option_that_the_own_uwsgi_does_not_know_stops_the_deploy(
 def test_a_python_that_the_host_lacks_stops_the_deploy_before_it_begins(
     host: Any, inventory: Path, untouched: None, python: str, said: list[str]
 ) -> None:
-    run = deploy(host, inventory, ways_python=python)
-    report = run.report(host.backend.get_hostname())
-    assert run.code != 0
+    report = refusal(host, inventory, ways_python=python)
     assert [text for text in said if text not in report] == [], report

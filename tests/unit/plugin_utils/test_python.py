@@ -24,8 +24,8 @@ REFUSED = [
     ({"python": "2.7"}, f"python: '2.7' {NEITHER}; try '3.12'"),
     ({"python": "3.7"}, "python: 3.7 is too old; 3.8 is the first that can be had"),
     (
-        {"python": "/root/.pyenv/bin/python3"},
-        "python: /root/.pyenv/bin/python3 is below /root, which no app sees; install it elsewhere, such as in /opt",
+        {"python": "/root/python/bin/python3"},
+        "python: /root/python/bin/python3 is below /root, which no app sees; install it elsewhere, such as in /opt",
     ),
     ({"uwsgi_engine": "host"}, "uwsgi_engine: 'host' is not one of distribution, app"),
     (

@@ -50,6 +50,7 @@ def test_gunicorn_has_any_python_and_no_uwsgi_comes_into_its_virtualenv() -> Non
 def settings(app: dict[str, Any]) -> dict[str, Any]:
     """Return what a file for gunicorn sets."""
     lines = ast.parse(run_file("gunicorn.conf.py", complete(app))).body
+    # Nothing but assignments to names, or this fails.
     return {line.targets[0].id: ast.literal_eval(line.value) for line in lines}  # type: ignore[attr-defined]
 
 
