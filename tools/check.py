@@ -39,6 +39,8 @@ HEARTBEAT = 20
 TAIL = 60
 # More would only make the hosts' waits run out on a small machine.
 AT_ONCE = 2
+# A lock for each scenario that has run: `default` and `installed` are one.
+RUNNING: dict[str, threading.Lock] = {}
 # Of the tests that failed, this many lines, cut to this length.
 FINDINGS, WIDTH = 12, 160
 
@@ -139,9 +141,16 @@ def scenario(name: str, **env: str) -> Callable[[Runner], None]:
 
     def run(runner: Runner) -> None:
         unsaid = {key: value for key, value in env.items() if key not in os.environ}
-        runner.run(*molecule_command("test", "--scenario-name", name), env=unsaid)
+        run_scenario(runner, name, unsaid)
 
     return run
+
+
+def run_scenario(runner: Runner, name: str, env: dict[str, str]) -> None:
+    """Run a scenario from beginning to end, and never twice at a time."""
+    # Two would share their hosts' names and Molecule's folder, which each empties at its end.
+    with RUNNING.setdefault(name, threading.Lock()):
+        runner.run(*molecule_command("test", "--scenario-name", name), env=env)
 
 
 def molecule_command(*arguments: str) -> list[str]:
@@ -171,7 +180,7 @@ def installed(runner: Runner) -> None:
             "EMPEROR_FLASK_COLLECTIONS": str(collections),
             "EMPEROR_FLASK_HOSTS": os.environ.get("EMPEROR_FLASK_INSTALLED_HOSTS", "debian13"),
         }
-        runner.run(*molecule_command("test", "--scenario-name", "default"), env=env)
+        run_scenario(runner, "default", env)
 
 
 @contextlib.contextmanager
@@ -248,7 +257,8 @@ class Part:
 
 
 # The longest first, so that nobody waits for one at the end; scenarios of other names come last.
-LONG = ("ways", "lint", "unit", "build", "release", "faults", "isolation", "default")
+# `installed` is not next to `default`, which it would wait for.
+LONG = ("ways", "lint", "unit", "build", "release", "faults", "isolation", "default", "sources", "density", "installed")
 SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
 PARTS = {
     part.name: part
@@ -372,10 +382,12 @@ def figures(log: Path) -> list[str]:
 
 
 def findings(log: Path) -> list[str]:
-    """The tests that failed, after what each found wrong."""
+    """The tests that failed, after what each found wrong; the tasks that failed; what Molecule says of itself."""
     found, before = [], ""
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
-        if re.match(r"(FAILED|ERROR) \S+::", line) or (re.match(r"E  ", line) and not re.match(r"E  ", before)):
+        tests = re.match(r"(FAILED|ERROR) \S+::", line) or (re.match(r"E  ", line) and not re.match(r"E  ", before))
+        tasks = re.match(r"(fatal: \[|\[ERROR\]: |CRITICAL |ERROR  )", line)
+        if tests or tasks:
             found.append(line[:WIDTH])
         before = line
     return list(dict.fromkeys(found))[-FINDINGS:]
