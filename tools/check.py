@@ -277,6 +277,7 @@ ON_ONE = {
     "default": "debian12",
     "isolation": "debian12",
     "operations": "debian12",
+    "release": "debian13",
     "sources": "debian13",
     "ways": "debian13",
 }
