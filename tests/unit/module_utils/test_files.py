@@ -180,7 +180,7 @@ def test_folders_of_any_depth_are_removed(tmp_path: Path) -> None:
         for _ in range(3000):
             os.mkdir("folder")  # noqa: PTH102 - a path to it would be too long
             os.chdir("folder")
-        os.symlink(tmp_path / "kept", "link")  # noqa: PTH211 - nor to this
+        os.symlink(tmp_path / "kept", "link")  # noqa: PTH211 - as above
     finally:
         os.fchdir(here)
         os.close(here)
