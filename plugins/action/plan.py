@@ -27,10 +27,12 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import S
 
 _AT_ONCE = 8
 # Keys of an app that its description leaves out, or has a digest of.
-_UNTOLD = ("source", "secrets", "auth_basic_users")
+_UNTOLD = ("source", "secrets", "auth_basic_users", "certificate", "certificate_key")
 # Keys that came after the first releases. An app that does not use them keeps the release that it has: at these values,
 # none of them is told.
-LATE = {
+LATE: dict[str, Any] = {
+    "tls": "off",
+    "headers": {},
     "server": "uwsgi",
     "isolation": "standard",
     "memory_max": None,
@@ -45,7 +47,7 @@ class ActionModule(AppAction):
 
     _VALID_ARGS = frozenset(
         {
-            *("apps", "only", "version", "want", "release", "again", "purge"),
+            *("apps", "tls", "only", "version", "want", "release", "again", "purge"),
             *("engine_requirements", "unfetched", "packages", "uv_home", "uv_requirements"),
         }
     )
@@ -54,7 +56,7 @@ class ActionModule(AppAction):
         """Return what the module of the same name finds on the host."""
         super().run(tmp, task_vars)
         args = self._task.args
-        apps = self.checked_apps(args.get("apps"))
+        apps = self.checked_apps()
         absent = absent_names(args.get("apps"))
         want = args.get("want", "deploy")
         only = args.get("only") or ""

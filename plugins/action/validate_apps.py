@@ -16,12 +16,12 @@ class ActionModule(AppAction):
     """Validates, warns, and returns the names alone: complete apps hold secrets."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset({"apps"})
+    _VALID_ARGS = frozenset({"apps", "tls"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Fail with all mistakes, or name the apps."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        apps = self.checked_apps(self._task.args.get("apps"))
+        apps = self.checked_apps()
         nginx = (task_vars or {}).get("nginx_http_port")
         if found := [text for app in apps for text in clashes(app, nginx)]:
             raise AnsibleActionFail("\n".join(found))

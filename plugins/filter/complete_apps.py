@@ -10,6 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError, read_apps
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.tls import OFF
 
 DOCUMENTATION = r"""
 name: complete_apps
@@ -25,6 +26,11 @@ options:
     type: list
     elements: dict
     required: true
+  tls:
+    description: C(tls) of apps that say nothing of it.
+    type: str
+    choices: [acme, selfsigned, files, "off"]
+    default: "off"
 """
 
 EXAMPLES = r"""
@@ -41,10 +47,10 @@ _value:
 """
 
 
-def complete_apps(apps: Any) -> list[dict[str, Any]]:
+def complete_apps(apps: Any, tls: str = OFF) -> list[dict[str, Any]]:
     """Return complete apps or raise a filter error that lists all mistakes."""
     try:
-        return read_apps(apps)
+        return read_apps(apps, tls=tls)
     except AppsError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
 
-from ansible_collections.emperor.flask.plugins.module_utils import layout, runners, warm
+from ansible_collections.emperor.flask.plugins.module_utils import certificates, layout, runners, warm
 from ansible_collections.emperor.flask.plugins.module_utils.files import remove_tree, user_id
 from ansible_collections.emperor.flask.plugins.module_utils.layout import APP_NAME, AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.retirement import end, prune
@@ -51,7 +51,7 @@ def find(app: AppLayout, purge: bool) -> Removal:
     data = [path for path in (app.shared, app.history) if _exists(path)]
     virtualenvs = [path for path in _below(app.virtualenvs) if path.suffix != MARKER_SUFFIX]
     releases = [*_below(app.releases), *virtualenvs]
-    folders = [app.listener, app.current, app.releases, app.virtualenvs, app.repository]
+    folders = [certificates.link_of(app.name), app.listener, app.current, app.releases, app.virtualenvs, app.repository]
     folders += [app.root / "run", app.temporary, app.cache]
     # With the user gone, its number would go to the next app, and the data with it.
     kept_user = [app.user] if not purge and user_id(app.user) is not None else []

@@ -130,7 +130,8 @@ def ask(layout: AppLayout, release: str, description: Mapping[str, Any], timeout
     socket_path = str(vassals.serving_link(folder))
     host, mount = host_of(description["domains"]), description.get("mount", "")
     try:
-        answer = servers.of_release(folder).get(health["path"], host, socket_path, "http", timeout, mount)
+        scheme = "http" if description.get("tls", "off") == "off" else "https"
+        answer = servers.of_release(folder).get(health["path"], host, socket_path, scheme, timeout, mount)
     except (OSError, ValueError) as error:
         return f"no answer ({error})"
     return wanted.flaw(answer)

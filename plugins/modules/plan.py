@@ -14,7 +14,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import locks, removal
+from ansible_collections.emperor.flask.plugins.module_utils import locks, packages, removal
+from ansible_collections.emperor.flask.plugins.module_utils.certificates import linked
 from ansible_collections.emperor.flask.plugins.module_utils.changes import removal_lines, stranger_line
 from ansible_collections.emperor.flask.plugins.module_utils.details import Sent, Tools, tell
 from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import known_remedy
@@ -67,6 +68,11 @@ options:
     type: list
     elements: dict
     required: true
+  tls:
+    description: C(tls) of apps that say nothing of it.
+    type: str
+    choices: [acme, selfsigned, files, "off"]
+    default: "off"
   only:
     description: Name of the one app to look at; empty for all.
     type: str
@@ -184,6 +190,11 @@ missing_pythons:
   returned: success
   type: list
   elements: str
+certificates:
+  description: Names of the apps that the host has certificates of.
+  returned: success
+  type: list
+  elements: str
 units:
   description: Units of systemd that the host has of these apps.
   returned: success
@@ -224,16 +235,6 @@ diff:
 
 # Asking git servers is waiting; eight at a time keep it short without pestering a server.
 _AT_ONCE = 8
-
-
-def missing(module: AnsibleModule, packages: list[str]) -> list[str]:
-    """Return the packages of the distribution that are not installed."""
-    if not packages:
-        return []
-    query = ["dpkg-query", "--show", "--showformat=${binary:Package} ${Package} ${db:Status-Abbrev}\n", *packages]
-    out = module.run_command(query)[1]
-    installed = {name for line in out.splitlines() if line.rstrip().endswith(" ii") for name in line.split()[:2]}
-    return [name for name in packages if name not in installed]
 
 
 def report(plan: AppPlan) -> str:
@@ -390,7 +391,7 @@ def main() -> None:
         refused = refused_schedules(work["schedule"] for request in params["requests"] for work in cron_of(request))
     except OSError as error:
         module.fail_json(msg=f"systemd cannot check the schedules of cron: {error}")
-    absent_packages = missing(module, params["packages"])
+    absent_packages = packages.missing(module, params["packages"])
 
     @cache
     def engine(plugins: tuple[str, ...]) -> Engine:
@@ -445,6 +446,7 @@ def main() -> None:
         missing_packages=absent_packages,
         uv_missing=not is_installed(Path(params["uv_home"]), params["uv_requirements"]),
         missing_pythons=sorted(pythons.missing),
+        certificates=linked(),
         units=[unit for plan in plans for unit in units_of(plan.name)],
         strangers=strangers,
         announcements=[

@@ -9,7 +9,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import history, locks, managed, removal, units
+from ansible_collections.emperor.flask.plugins.module_utils import (
+    certificates,
+    history,
+    locks,
+    managed,
+    removal,
+    units,
+)
 from ansible_collections.emperor.flask.plugins.module_utils.files import make_directory
 from ansible_collections.emperor.flask.plugins.module_utils.layout import APP_NAME, AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.plan import manifest_of
@@ -168,6 +175,7 @@ def main() -> None:
                 removal.stop(found.vassals, drain_timeout(layout))
                 removal.end_processes(layout.user)
                 removal.clear(found)
+                certificates.prune(module.run_command)
                 remove_users(module, found.users)
                 if layout.root.is_dir():
                     history.record(layout, {"who": params["lock"]["who"], "result": history.REMOVED})

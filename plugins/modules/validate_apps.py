@@ -21,6 +21,11 @@ options:
     type: list
     elements: dict
     required: true
+  tls:
+    description: C(tls) of apps that say nothing of it.
+    type: str
+    choices: [acme, selfsigned, files, "off"]
+    default: "off"
 """
 
 EXAMPLES = r"""

@@ -13,15 +13,17 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError, read_apps
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.tls import OFF
 
 
 class AppAction(ActionBase):
     """An action plugin whose argument is `flask_apps`, or one complete app of it."""
 
-    def checked_apps(self, raw: Any) -> list[dict[str, Any]]:
+    def checked_apps(self) -> list[dict[str, Any]]:
         """Return complete apps whose sources on the controller exist, or fail with all mistakes."""
+        args = self._task.args
         try:
-            return read_apps(raw, search=source_folders())
+            return read_apps(args.get("apps"), search=source_folders(), tls=args.get("tls") or OFF)
         except AppsError as error:
             raise AnsibleActionFail(str(error)) from None
 

@@ -15,6 +15,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.rules import (
     environment,
     error_pages,
     folders,
+    headers,
     health,
     identity,
     isolation,
@@ -23,6 +24,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.rules import (
     running,
     server,
     sources,
+    tls,
     uwsgi_options,
     workers,
 )
@@ -33,6 +35,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.rules import (
 _TOPICS = (
     identity,
     domains,
+    tls,
     sources,
     folders,
     error_pages,
@@ -46,9 +49,10 @@ _TOPICS = (
     listen,
     background,
     health,
+    headers,
     access,
 )
-_SHARED = (domains, listen, access)
+_SHARED = (domains, tls, listen, access)
 
 
 def check_apps(apps: Mapping[int, dict[str, Any]], problems: Problems) -> None:

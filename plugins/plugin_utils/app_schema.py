@@ -160,9 +160,12 @@ def _complete_value(raw: Any, spec: Mapping[str, Any], path: str, problems: Prob
         if isinstance(raw, str) and _WHOLE_NUMBER.fullmatch(raw):
             return int(raw)
     elif kind == "str":
+        choices = spec.get("choices")
+        if raw is False and choices and "off" in choices:
+            # YAML reads `off` as a boolean.
+            return "off"
         if isinstance(raw, str):
             value = str(raw)
-            choices = spec.get("choices")
             if choices and value not in choices:
                 problems.add(path, _no_choice(_last(path), value, choices))
             return value

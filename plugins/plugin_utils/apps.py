@@ -16,6 +16,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import (
     complete_apps,
     is_absent,
 )
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.tls import OFF
 from ansible_collections.emperor.flask.plugins.plugin_utils.source_tree import SourceTree
 
 
@@ -28,14 +29,15 @@ class AppsError(Exception):
         super().__init__("\n".join([f"{head}; no host was changed.", *problems.in_order()]))
 
 
-def read_apps(raw: Any, search: list[str] | None = None) -> list[dict[str, Any]]:
+def read_apps(raw: Any, search: list[str] | None = None, tls: str = OFF) -> list[dict[str, Any]]:
     """Return the complete apps that shall be there, each with its `user` and `root`.
 
     With `search`, the folders where a relative `source.path` or `archive` may start, sources on the
-    controller must exist and are returned as absolute paths. Raises AppsError.
+    controller must exist and are returned as absolute paths. `tls` is that of an app that says nothing of it. Raises
+    AppsError.
     """
     problems = Problems()
-    apps = complete_apps(raw, problems)
+    apps = {index: {**app, "tls": app["tls"] or tls} for index, app in complete_apps(raw, problems).items()}
     check_apps(apps, problems)
     present = {index: app for index, app in apps.items() if not is_absent(app)}
     if search is not None:
@@ -55,8 +57,9 @@ def with_defaults(description: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a release has stored of its app, with the keys that it did not know when it was built."""
     minimal = {"name": description["name"], "source": {"path": "."}, "wsgi": description["wsgi"]}
     defaults = read_apps([minimal])[0]
-    # Where it came from is no part of a description.
-    del defaults["source"]
+    # Where it came from, and what the inventory alone has, is no part of a description.
+    for key in ("source", "certificate", "certificate_key"):
+        del defaults[key]
     return _merged(defaults, {**description, **_completed_entries(description)})
 
 

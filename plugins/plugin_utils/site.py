@@ -10,12 +10,37 @@ from typing import Any
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.health import open_path
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.identity import variable_suffix
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.tls import SELFSIGNED
+
+_HSTS = "strict-transport-security"
+# What the site of an app says of its uploads by itself.
+_INERT = frozenset({"content-security-policy", "x-content-type-options"})
 
 
 def site_variables(app: Mapping[str, Any], servers: Collection[str] = ()) -> dict[str, Any]:
     """Return the variables for site.conf.j2; `servers` are those of the releases between which the app goes."""
-    known = {"app": app, "suffix": variable_suffix(app["name"]), "access": access(app)}
+    known = {"app": app, "suffix": variable_suffix(app["name"]), "access": access(app), "headers": headers(app)}
     return {**known, "servers": sorted({app["server"], *servers})}
+
+
+def headers(app: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the headers that a site sends, and the names that nginx's own defaults leave to it.
+
+    A name that is `said` stands between commas, in small letters.
+    """
+    said = {name.lower() for name in app["headers"]}
+    # A browser that trusts the small authority of a development host would ask for all of localhost by TLS, for years.
+    kept_quiet = {_HSTS} if app["tls"] == SELFSIGNED else set()
+    return {
+        "sent": {name: value for name, value in app["headers"].items() if value},
+        "hidden": sorted(app["headers"]),
+        "said": _between_commas(said | kept_quiet),
+        "of_uploads": _between_commas(said | kept_quiet | _INERT),
+    }
+
+
+def _between_commas(names: Collection[str]) -> str:
+    return f",{','.join(sorted(names))}," if names else ""
 
 
 def access(app: Mapping[str, Any]) -> dict[str, Any]:

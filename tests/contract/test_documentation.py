@@ -147,7 +147,7 @@ def tasks_of(value: Any) -> list[dict[str, Any]]:
 def calls(tasks: Any) -> list[tuple[str, dict[str, Any]]]:
     """Return name and arguments of each call of a module of ours."""
     return [
-        (key.removeprefix("emperor.flask."), given)
+        (key.removeprefix("emperor.flask."), given or {})
         for task in tasks_of(tasks)
         for key, given in task.items()
         if key.startswith("emperor.flask.")

@@ -29,6 +29,8 @@ BAD = [
     {"name": "f", "wsgi": "f:app"},
     minimal(name="g", source={"path": "no/such/folder"}),
 ]
+# They have no names of their own, which no certificate is for.
+PLAIN = {"flask_app_tls": "off"}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def refused(run: Run, inventory: Path) -> Done:
-    return run("ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps({"flask_apps": BAD}))
+    return run("ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps({"flask_apps": BAD, **PLAIN}))
 
 
 def test_it_fails_within_ten_seconds(refused: Done) -> None:
@@ -76,7 +78,9 @@ def test_no_secret_is_shown(refused: Done) -> None:
 
 @pytest.mark.parametrize("more", [["--tags", "nginx"], ["--check", "--diff"], ["--limit", "one.invalid"]])
 def test_no_option_gets_around_the_check(run: Run, inventory: Path, more: list[str]) -> None:
-    found = run("ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps({"flask_apps": BAD[4:5]}), *more)
+    found = run(
+        "ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps({"flask_apps": BAD[4:5], **PLAIN}), *more
+    )
     assert found.code != 0
     assert "flask_apps[0].name: app 'My App'" in found.said
     assert "UNREACHABLE" not in found.said
@@ -92,6 +96,6 @@ def test_a_mistake_on_one_host_keeps_the_others_untouched(run: Run, inventory: P
 
 def test_right_apps_get_through_to_the_hosts(run: Run, inventory: Path) -> None:
     """Else the tests above would pass on a playbook that does nothing."""
-    found = run("ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps({"flask_apps": [minimal()]}))
+    found = run("ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps({"flask_apps": [minimal()], **PLAIN}))
     assert "UNREACHABLE" in found.said
     assert "mistake" not in found.said

@@ -21,7 +21,9 @@ def role_variables(role: str) -> dict[str, Any]:
     """Return what the files in defaults/ and vars/ of a role set."""
     loader = DataLoader()
     files = (ROLES / role / folder / "main.yml" for folder in ("defaults", "vars"))
-    return {key: value for file in files if file.exists() for key, value in loader.load_from_file(str(file)).items()}
+    # As Ansible does, or what one variable says of another would stay as it is written.
+    found = (loader.load_from_file(str(file), trusted_as_template=True) for file in files if file.exists())
+    return {key: value for variables in found for key, value in variables.items()}
 
 
 def render(role: str, template: str, variables: dict[str, Any] | None = None) -> str:

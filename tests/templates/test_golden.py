@@ -34,7 +34,8 @@ HEADER = "Managed by the Ansible collection emperor.flask; changes are overwritt
 
 
 def nginx(template: str, ipv6: bool = True, **variables: object) -> Callable[[], str]:
-    given = {"__nginx_if_inet6": {"stat": {"exists": ipv6}}, **variables}
+    info = {"version": "1.26.3", "openssl": "3.5.1", "http3": True, "ipv6": ipv6}
+    given = {"__nginx_info": info, **variables}
     return lambda: render("nginx", template, given)
 
 
@@ -59,15 +60,36 @@ BUSY: dict[str, Any] = {
     "nginx_worker_processes": "1",
     "nginx_http_port": 8080,
     "nginx_client_timeout": "5s",
+    "nginx_https_port": 8443,
+    "nginx_tls_profile": "modern",
+    "nginx_security_headers": "strict",
+    "nginx_hsts": 300,
+    "nginx_connections_per_address": 64,
+    "nginx_trusted_proxies": ["192.0.2.0/24", "2001:db8::/32"],
 }
+# Debian 12.
+OLD: dict[str, Any] = {
+    "__nginx_info": {"version": "1.22.1", "openssl": "3.0.17", "http3": False, "ipv6": False},
+    "nginx_tls_profile": "old",
+    "nginx_security_headers": "off",
+    "nginx_hsts": 0,
+    "nginx_connections_per_address": 0,
+}
+DNS = {"plugin": "rfc2136", "credentials": {"dns_rfc2136_server": "192.0.2.53", "dns_rfc2136_secret": "cGFzcw=="}}
 HTTP = {"http": "127.0.0.1:9090"}
 # Golden file: the template it comes from, and how.
 CASES: dict[str, tuple[str, Callable[[], str]]] = {
     "nginx/nginx.conf": ("nginx.conf.j2", nginx("nginx.conf.j2")),
     "nginx/nginx-busy.conf": ("nginx.conf.j2", nginx("nginx.conf.j2", **BUSY)),
+    "nginx/nginx-old.conf": ("nginx.conf.j2", nginx("nginx.conf.j2", **OLD)),
     "nginx/flask-listen": ("flask-listen.j2", nginx("flask-listen.j2")),
     "nginx/flask-listen-ipv4": ("flask-listen.j2", nginx("flask-listen.j2", ipv6=False)),
     "nginx/flask-listen-off": ("flask-listen.j2", nginx("flask-listen.j2", nginx_ipv6="off", **BUSY)),
+    "nginx/flask-listen-tls": ("flask-listen-tls.j2", nginx("flask-listen-tls.j2")),
+    "nginx/flask-listen-tls-old": ("flask-listen-tls.j2", nginx("flask-listen-tls.j2", **OLD)),
+    "nginx/flask-acme": ("flask-acme.j2", nginx("flask-acme.j2")),
+    "nginx/flask-headers": ("flask-headers.j2", nginx("flask-headers.j2")),
+    "nginx/flask-headers-off": ("flask-headers.j2", nginx("flask-headers.j2", **OLD)),
     "nginx/flask-http-params": ("flask-http-params.j2", nginx("flask-http-params.j2")),
     "nginx/flask-uwsgi-params": ("flask-uwsgi-params.j2", nginx("flask-uwsgi-params.j2")),
     "nginx/00-unknown-host.conf": (
@@ -76,7 +98,7 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
     ),
     "nginx/00-unknown-host-ipv4.conf": (
         "flask-apps/00-unknown-host.conf.j2",
-        nginx("flask-apps/00-unknown-host.conf.j2", ipv6=False),
+        nginx("flask-apps/00-unknown-host.conf.j2", **OLD),
     ),
     "nginx/drop-in.conf": (
         "nginx.service.d/emperor-flask.conf.j2",
@@ -104,10 +126,15 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
     "uwsgi/flask-listeners.ini": ("flask-listeners.ini.j2", uwsgi("flask-listeners.ini.j2")),
     "uwsgi/flask-listeners.path": ("flask-listeners.path.j2", uwsgi("flask-listeners.path.j2")),
     "uwsgi/flask-listeners.service": ("flask-listeners.service.j2", uwsgi("flask-listeners.service.j2")),
+    "certificates/credentials": (
+        "credentials.ini.j2",
+        lambda: render("certificates", "credentials.ini.j2", {"certificates_acme_dns": DNS}),
+    ),
     "flask_app/listener-http.ini": ("listener.ini.j2", lambda: listener(complete(minimal(listen=HTTP)))),
     "flask_app/listener-full.ini": ("listener.ini.j2", lambda: listener(complete(full()))),
     "flask_app/site-minimal.conf": ("site.conf.j2", lambda: site(complete(minimal()))),
     "flask_app/site-full.conf": ("site.conf.j2", lambda: site(complete(full()))),
+    "flask_app/site-selfsigned.conf": ("site.conf.j2", lambda: site(complete(minimal(tls="selfsigned")))),
     "flask_app/site-mounted.conf": ("site.conf.j2", lambda: site(complete(mounted()))),
     "flask_app/site-gunicorn.conf": ("site.conf.j2", lambda: site(complete(gunicorn()))),
     "flask_app/site-both-servers.conf": ("site.conf.j2", lambda: site(complete(mounted()), ["gunicorn"])),
@@ -210,13 +237,13 @@ def test_no_golden_file_is_left_over() -> None:
 
 def test_every_template_has_a_golden_file() -> None:
     covered = {Path(name).parts[0] + "/" + template for name, (template, _) in ALL.items()}
-    roles = ("nginx", "uwsgi", "flask_app")
+    roles = ("nginx", "uwsgi", "flask_app", "certificates")
     found = {
         f"{role}/{path.relative_to(ROLES / role / 'templates')}"
         for role in roles
         for path in (ROLES / role / "templates").rglob("*.j2")
     }
-    included = {"uwsgi/sandbox.j2", "flask_app/access.conf.j2"}
+    included = {"uwsgi/sandbox.j2", "flask_app/access.conf.j2", "flask_app/front.j2"}
     assert found - included == covered, "what others include is in their golden files"
 
 

@@ -24,11 +24,11 @@ def check(app: dict[str, Any], path: str, problems: Problems) -> None:
                 problems.add(where, flaw)
             if domain in app[key][:index]:
                 problems.add(where, f"domain {domain} is listed twice")
-            elif key == "redirect_domains" and domain in _domains(app):
+            elif key == "redirect_domains" and domain in domains_of(app):
                 problems.add(where, f"domain {domain} is among domains, too; keep it in one of the two")
     if app["mount"] != "/":
         check_prefix(app["mount"], "/shop", f"{path}.mount", problems)
-    first = _domains(app)[0]
+    first = domains_of(app)[0]
     if app["redirect_domains"] and first.startswith("*"):
         problems.add(f"{path}.domains[0]", f"redirect_domains cannot lead to {first}; list a name without '*' first")
 
@@ -44,12 +44,17 @@ def check_together(apps: Mapping[int, dict[str, Any]], problems: Problems) -> No
 
 
 def finish(app: Mapping[str, Any]) -> dict[str, Any]:
-    return {"domains": _domains(app), "mount": mount_of(app)}
+    return {"domains": domains_of(app), "mount": mount_of(app)}
 
 
 def mount_of(app: Mapping[str, Any]) -> str:
     """Return what all addresses of the app begin with, SCRIPT_NAME: nothing at the top of its names."""
     return str(app["mount"]).rstrip("/")
+
+
+def domains_of(app: Mapping[str, Any]) -> list[str]:
+    """Return the names that an app answers to."""
+    return app["domains"] or [f"{app['name']}.localhost"]
 
 
 def _check_owners(apps: Mapping[int, dict[str, Any]], problems: Problems) -> None:
@@ -70,12 +75,12 @@ def _check_owners(apps: Mapping[int, dict[str, Any]], problems: Problems) -> Non
 def _check_group(app: dict[str, Any], others: list[dict[str, Any]], path: str, problems: Problems) -> None:
     """Apps that share a name are one server of nginx: they share all names, and none takes a path of another."""
     for other in others:
-        shared = set(_domains(app)) & set(_domains(other))
+        shared = set(domains_of(app)) & set(domains_of(other))
         inner, outer = mount_of(app), mount_of(other)
         # Of two apps, the one that is mounted deeper is named.
         if not shared or not (len(inner), inner) > (len(outer), outer):
             continue
-        if _domains(app) != _domains(other):
+        if domains_of(app) != domains_of(other):
             what = f"shares {min(shared)} with app {other['name']}, and so must list the same domains in the same order"
             problems.add(f"{path}.domains", what)
         for entry in (*other["static"], *other["media"]):
@@ -86,10 +91,10 @@ def _check_group(app: dict[str, Any], others: list[dict[str, Any]], path: str, p
 
 def _check_patterns(app: dict[str, Any], others: list[dict[str, Any]], path: str, problems: Problems) -> None:
     """nginx takes a wildcard before what serves a name whose top no app has."""
-    same = [other for other in others if _domains(other) == _domains(app)]
+    same = [other for other in others if domains_of(other) == domains_of(app)]
     if not mount_of(app) or any(not mount_of(other) for other in same):
         return
-    for number, domain in enumerate(_domains(app)):
+    for number, domain in enumerate(domains_of(app)):
         for other in others:
             for pattern in (name for _, _, name in _names(other) if name.startswith("*") and name != domain):
                 if domain.endswith(pattern[1:]) and other not in same:
@@ -101,13 +106,9 @@ def _check_patterns(app: dict[str, Any], others: list[dict[str, Any]], path: str
 
 def _names(app: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
     """Yield all names of an app, each after its key and its place there."""
-    for key, domains in (("domains", _domains(app)), ("redirect_domains", app["redirect_domains"])):
+    for key, domains in (("domains", domains_of(app)), ("redirect_domains", app["redirect_domains"])):
         for number, domain in enumerate(domains):
             yield key, number, domain
-
-
-def _domains(app: Mapping[str, Any]) -> list[str]:
-    return app["domains"] or [f"{app['name']}.localhost"]
 
 
 def _flaw(domain: str) -> str:

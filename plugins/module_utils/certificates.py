@@ -1,0 +1,169 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""The certificates of a host: a folder for each, named by what it is for, and a link for each app.
+
+nginx reads the link, so a certificate is replaced as a release is: a new folder stands beside the old one, and one
+rename leads to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.emperor.flask.plugins.module_utils.digests import digest
+from ansible_collections.emperor.flask.plugins.module_utils.files import point_link, remove_tree, write_file
+
+with contextlib.suppress(ImportError):  # A bare host has none, and so no certificate that this could look at.
+    from cryptography import x509
+
+ROOT = Path("/etc/flask-certificates")
+# certbot's own; its renewals move what is here.
+CERTBOT = Path("/etc/letsencrypt/live")
+ACME, SELFSIGNED, FILES = "acme", "selfsigned", "files"
+CHAIN, KEY = "fullchain.pem", "privkey.pem"
+# certbot renews 30 days before the end (its own default); what we make ourselves, we renew as early.
+_RENEW = datetime.timedelta(days=30)
+# Nobody else's, so that none of theirs is removed.
+_NAME = re.compile(r"flask-[a-z0-9_.-]{1,253}-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The certificate that an app shall have: `issuer` is who signs it, or what it is if somebody gives it."""
+
+    app: str
+    source: str
+    domains: Sequence[str]
+    issuer: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return the name of its folder: the same for apps that share their domains."""
+        first = self.domains[0].replace("*", "_")
+        return f"flask-{first}-{digest([self.source, sorted(self.domains), self.issuer], 8)}"
+
+    @property
+    def folder(self) -> Path:
+        return folder_of(self.name, self.source)
+
+    @property
+    def stopgap(self) -> Wanted:
+        """Return what nginx is given as long as no authority has signed the real one."""
+        return Wanted(self.app, SELFSIGNED, self.domains, "until another is there")
+
+
+def folder_of(name: str, source: str) -> Path:
+    """Return where a certificate is."""
+    return CERTBOT / name if source == ACME else ROOT / "issued" / name
+
+
+def link_of(app: str) -> Path:
+    """Return what nginx reads of an app."""
+    return ROOT / "apps" / app
+
+
+def expiry(folder: Path) -> datetime.datetime | None:
+    """Return when the certificate in a folder ends, UTC; None where there is none that nginx could read."""
+    try:
+        if not (folder / KEY).is_file():
+            return None
+        found = x509.load_pem_x509_certificate((folder / CHAIN).read_bytes())
+    except (OSError, ValueError, NameError):
+        return None
+    if hasattr(found, "not_valid_after_utc"):
+        return found.not_valid_after_utc
+    # cryptography before 42 knows no time zones.
+    return found.not_valid_after.replace(tzinfo=datetime.timezone.utc)
+
+
+def is_good(folder: Path, source: str, now: datetime.datetime) -> bool:
+    """Tell whether there is a certificate that need not be made anew."""
+    end = expiry(folder)
+    return end is not None and end - now > (_RENEW if source == SELFSIGNED else datetime.timedelta())
+
+
+def write_given(wanted: Wanted, certificate: str, key: str, check_mode: bool) -> bool:
+    """Write a certificate that somebody gives; tell whether it was not there."""
+    files = {CHAIN: _lines(certificate), KEY: _lines(key)}
+    if all(_content(wanted.folder / name) == content for name, content in files.items()):
+        return False
+    if not check_mode:
+        make_folder(wanted.folder)
+        for name, content in files.items():
+            write_file(wanted.folder / name, content, "root", "root", 0o600)
+    return True
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of ours, with those above it: root alone looks into them."""
+    for path in (ROOT, folder.parent, folder):
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
+def choose(wanted: Wanted, now: datetime.datetime) -> Path | None:
+    """Return the folder that nginx shall read: the wanted one, else the one that it reads, else the stopgap."""
+    if is_good(wanted.folder, wanted.source, now):
+        return wanted.folder
+    served = link_of(wanted.app)
+    if served.is_symlink() and is_good(served, "", now):
+        return served.readlink()
+    return wanted.stopgap.folder if is_good(wanted.stopgap.folder, SELFSIGNED, now) else None
+
+
+def lead_to(app: str, folder: Path, check_mode: bool) -> bool:
+    """Let the link of an app lead to a folder; tell whether it did not."""
+    link = link_of(app)
+    if link.is_symlink() and link.readlink() == folder:
+        return False
+    if not check_mode:
+        make_folder(link.parent)
+        point_link(link, str(folder))
+    return True
+
+
+def linked() -> list[str]:
+    """Return the names of the apps that have a certificate."""
+    return sorted(link.name for link in _links())
+
+
+def unused() -> dict[str, str]:
+    """Return the names of the certificates that no app has any more, with their source."""
+    used = {link.readlink() for link in _links()}
+    known = {SELFSIGNED: ROOT / "issued", ACME: CERTBOT}
+    return {
+        folder.name: source
+        for source, place in known.items()
+        if place.is_dir()
+        for folder in sorted(place.iterdir())
+        if _NAME.fullmatch(folder.name) and folder not in used
+    }
+
+
+def prune(run: Callable[[list[str]], object]) -> None:
+    """Remove the certificates that no app has any more; certbot removes its own. `run` runs a command."""
+    for name, source in unused().items():
+        if source == ACME:
+            run(["certbot", "delete", "--non-interactive", "--cert-name", name])
+        else:
+            remove_tree(folder_of(name, source))
+
+
+def _links() -> list[Path]:
+    apps = ROOT / "apps"
+    return [link for link in apps.iterdir() if link.is_symlink()] if apps.is_dir() else []
+
+
+def _lines(text: str) -> bytes:
+    return "".join(f"{line.strip()}\n" for line in text.strip().splitlines()).encode()
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None

@@ -1,0 +1,106 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""Looks at a certificate and its key, as somebody gives them; nothing here ever shows a key."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from itertools import pairwise
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+_BEGIN = "-----BEGIN CERTIFICATE-----"
+_HOW = "give its text in PEM, such as \"{{ lookup('ansible.builtin.file', 'shop.pem') }}\""
+
+
+class PemError(Exception):
+    """Carries the flaw, and the key of the app that has it."""
+
+    def __init__(self, key: str, flaw: str) -> None:
+        self.key = key
+        super().__init__(flaw)
+
+
+def check_pair(certificate: str, key: str, names: Sequence[str]) -> None:
+    """Check that a certificate with its chain is for these names, valid now, and that of the key. Raises PemError."""
+    chain = _chain(certificate)
+    leaf = chain[0]
+    _check_key(leaf, key, names[0])
+    today = datetime.datetime.now(datetime.timezone.utc)
+    for place, link in enumerate(chain):
+        begin, end = validity(link)
+        which = f"the certificate of {names[0]}" if place == 0 else f"certificate {place + 1} of the chain"
+        if end < today:
+            raise PemError("certificate", f"{which} has expired on {end:%Y-%m-%d}; get a new one")
+        if begin > today:
+            raise PemError("certificate", f"{which} is valid from {begin:%Y-%m-%d %H:%M} UTC on, not yet")
+    if missing := [name for name in names if not is_for(leaf, name)]:
+        known = ", ".join(_names(leaf)) or "no name at all"
+        raise PemError("certificate", f"is not for {', '.join(missing)}, but for {known}")
+    for place, (lower, upper) in enumerate(pairwise(chain), 2):
+        if not _has_signed(upper, lower):
+            why = "has not signed the one before it; the order is the certificate, then what signed it, and so on"
+            raise PemError("certificate", f"certificate {place} of the chain {why}")
+    if len(chain) == 1 and leaf.issuer != leaf.subject:
+        raise PemError("certificate", "has no chain; put the certificates of who signed it below it (fullchain.pem)")
+
+
+def validity(certificate: x509.Certificate) -> tuple[datetime.datetime, datetime.datetime]:
+    """Return from when to when a certificate is valid, UTC."""
+    if hasattr(certificate, "not_valid_after_utc"):
+        return certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    # cryptography before 42 knows no time zones.
+    bounds = (certificate.not_valid_before, certificate.not_valid_after)
+    begin, end = (bound.replace(tzinfo=datetime.timezone.utc) for bound in bounds)
+    return begin, end
+
+
+def is_for(certificate: x509.Certificate, name: str) -> bool:
+    """Tell whether visitors take a certificate for a name, `*.` included."""
+    known = _names(certificate)
+    return name in known or (not name.startswith("*.") and f"*.{name.partition('.')[2]}" in known)
+
+
+def _chain(text: str) -> list[x509.Certificate]:
+    if _BEGIN not in text:
+        raise PemError("certificate", f"is no certificate; {_HOW}")
+    blocks = [f"{_BEGIN}{block}" for block in text.split(_BEGIN)[1:]]
+    try:
+        return [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
+    except ValueError:
+        raise PemError("certificate", "is cut off or changed on the way; copy the whole file again") from None
+
+
+def _has_signed(upper: x509.Certificate, lower: x509.Certificate) -> bool:
+    try:
+        lower.verify_directly_issued_by(upper)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def _check_key(leaf: x509.Certificate, text: str, name: str) -> None:
+    where = "certificate_key"
+    if "PRIVATE KEY-----" not in text:
+        raise PemError(where, "is no private key; give its text in PEM, from a vault file, after 'certificate_key: |'")
+    try:
+        key = load_pem_private_key(text.encode(), password=None)
+    except TypeError:
+        flaw = "has a passphrase, which nobody could type; take it off: openssl pkey -in key.pem -out open.pem"
+        raise PemError(where, flaw) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise PemError(where, "is cut off or changed on the way; copy the whole file again") from None
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if key.public_key().public_bytes(*form) != leaf.public_key().public_bytes(*form):
+        raise PemError(where, f"key does not match the certificate of {name}; give the key that it was made with")
+
+
+def _names(certificate: x509.Certificate) -> list[str]:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    return [*found.get_values_for_type(x509.DNSName), *map(str, found.get_values_for_type(x509.IPAddress))]

@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: The emperor.flask maintainers
+# SPDX-License-Identifier: MIT
+"""How visitors reach an app by TLS, and where its certificate comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import VARIABLE, Problems
+from ansible_collections.emperor.flask.plugins.plugin_utils.pem import PemError, check_pair
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.domains import domains_of
+
+OFF, ACME, SELFSIGNED, FILES = "off", "acme", "selfsigned", "files"
+_KEYS = ("certificate", "certificate_key")
+# Names that no certificate authority can reach: https://www.rfc-editor.org/rfc/rfc6761#section-6.3
+_LOCAL = re.compile(r"(.+\.)?localhost|[0-9.]+")
+
+
+def check(app: dict[str, Any], path: str, problems: Problems) -> None:
+    if app["tls"] != FILES:
+        for key in _KEYS:
+            if app[key] is not None:
+                problems.add(f"{path}.{key}", f"goes with tls: files, and tls is {app['tls']}; leave one of them out")
+    if app["tls"] == ACME:
+        for name in certified(app):
+            if _LOCAL.fullmatch(name):
+                instead = "use selfsigned or 'off'" + ("" if app["domains"] else ", or give domains")
+                problems.add(f"{path}.tls", f"acme has no certificate for {name}; {instead}")
+    if app["tls"] == FILES:
+        _check_files(app, path, problems)
+
+
+def check_together(apps: Mapping[int, dict[str, Any]], problems: Problems) -> None:
+    """Apps that share their names are one server of nginx."""
+    for index, app in apps.items():
+        for other in apps.values():
+            shares = other is not app and set(domains_of(app)) & set(domains_of(other))
+            if shares and app["name"] > other["name"] and app["tls"] != other["tls"]:
+                why = f"is {app['tls']}, and {other['tls']} for app {other['name']}, which has the same domains"
+                problems.add(f"{VARIABLE}[{index}].tls", f"{why}; give both the same")
+
+
+def finish(app: Mapping[str, Any]) -> dict[str, Any]:
+    return {"tls": app["tls"]}
+
+
+def certified(app: Mapping[str, Any]) -> list[str]:
+    """Return the names that the certificate of an app is for."""
+    return [*domains_of(app), *app["redirect_domains"]]
+
+
+def _check_files(app: dict[str, Any], path: str, problems: Problems) -> None:
+    missing = [key for key in _KEYS if not app[key]]
+    for key in missing:
+        problems.add(f"{path}.{key}", "is missing; with tls: files, give the text in PEM, or a file on the controller")
+    if missing:
+        return
+    try:
+        check_pair(app["certificate"], app["certificate_key"], certified(app))
+    except PemError as error:
+        problems.add(f"{path}.{error.key}", str(error))
