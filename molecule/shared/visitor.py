@@ -1,4 +1,4 @@
-"""Visits a host from inside it: the host has Python, and need not be reachable from outside."""
+"""Visits a host from a host, mostly itself: that has Python, and need not be reachable from outside."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from urllib.parse import urlencode
 
 # Sends raw bytes and reads to the end, so that a test sees what a socket sees and no library mends.
 _CLIENT = r"""
-import base64, json, socket, sys
+import base64, contextlib, json, socket, ssl, sys
 order = json.loads(sys.argv[1])
 answer = b""
 source = (order["source"], 0) if order["source"] else None
-with socket.create_connection((order["address"], 80), timeout=30, source_address=source) as connection:
+with contextlib.ExitStack() as stack:
+    where = (order["address"], order["port"])
+    connection = stack.enter_context(socket.create_connection(where, timeout=30, source_address=source))
+    if order["tls"]:
+        connection = ssl._create_unverified_context().wrap_socket(connection, server_hostname=order["name"])
     try:
         connection.sendall(base64.b64decode(order["head"]))
         connection.sendall(base64.b64decode(order["body"]))
@@ -25,7 +29,7 @@ with socket.create_connection((order["address"], 80), timeout=30, source_address
     try:
         while block := connection.recv(65536):
             answer += block
-    except ConnectionResetError:
+    except (ConnectionResetError, ssl.SSLError):
         pass
 print(base64.b64encode(answer).decode())
 """
@@ -55,13 +59,17 @@ class Answer:
 
 
 class Visitor:
-    """A browser with its cookies, at the address `source` if that matters."""
+    """A browser with its cookies, at the address `source` if that matters; by TLS, it takes any certificate."""
 
-    def __init__(self, host: Any, name: str, address: str = "127.0.0.1", source: str = "") -> None:
+    def __init__(
+        self, host: Any, name: str, address: str = "127.0.0.1", source: str = "", tls: bool = False, port: int = 0
+    ) -> None:
         self.host = host
         self.name = name
         self.address = address
         self.source = source
+        self.tls = tls
+        self.port = port or (443 if tls else 80)
         self.cookies: dict[str, str] = {}
 
     def get(self, path: str, headers: dict[str, str] | None = None, method: str = "GET") -> Answer:
@@ -93,7 +101,8 @@ class Visitor:
         return self.send_raw(head.encode() + b"\r\n", body, padding)
 
     def send_raw(self, head: bytes, body: bytes = b"", padding: int = 0) -> Answer:
-        connection = {"address": self.address, "source": self.source}
+        connection = {"address": self.address, "source": self.source, "port": self.port}
+        connection |= {"tls": self.tls, "name": self.name}
         order = {**connection, "head": _text(head), "body": _text(body), "padding": padding}
         result = self.host.run("python3 -c %s %s", _CLIENT, json.dumps(order))
         assert result.rc == 0, result.stderr
