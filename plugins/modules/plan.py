@@ -31,6 +31,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.interpreters import 
 )
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout, apps_on_host, units_of
 from ansible_collections.emperor.flask.plugins.module_utils.plan import AT_REST, AppPlan, as_dicts, plan_app
+from ansible_collections.emperor.flask.plugins.module_utils.provisioned import REMEDY, NotProvisionedError, need_nginx
 from ansible_collections.emperor.flask.plugins.module_utils.releases import read_manifest
 from ansible_collections.emperor.flask.plugins.module_utils.sources import Revision, Run, fetch_commit, find_revision
 from ansible_collections.emperor.flask.plugins.module_utils.ssh_access import SshAccess, ssh_access
@@ -374,6 +375,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
+    if not module.check_mode:
+        # Else nginx would refuse each new site, in words that name no remedy.
+        try:
+            need_nginx()
+        except NotProvisionedError as error:
+            module.fail_json(msg=f"{error}; {REMEDY}")
     absent = {program for program in ("git", "ssh") if module.get_bin_path(program) is None}
 
     def run(command: list[str], environment: Mapping[str, str]) -> tuple[int, str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import locks, removal, uv_program
+from ansible_collections.emperor.flask.plugins.module_utils import locks, provisioned, removal, uv_program
 from ansible_collections.emperor.flask.plugins.module_utils.interpreters import Interpreter
 from ansible_collections.emperor.flask.plugins.module_utils.releases import mark_rolled_back
 from ansible_collections.emperor.flask.plugins.modules import plan
@@ -379,3 +379,19 @@ def test_the_hosts_uwsgi_is_not_asked_for_an_app_that_brings_its_own(host: Host,
     asked = with_options("a", mull=["a.py"])
     plan_of({**asked, "description": {**asked["description"], "uwsgi_engine": "app"}})
     assert not engine.exists()
+
+
+def test_a_host_of_an_earlier_version_is_told_what_to_run(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provisioned, "NGINX", tmp_path)
+    assert "apps" in plan_of(app("a", revision="r1")), "the role nginx was never here"
+    (tmp_path / "flask-listen").touch()
+    found = plan_of(app("a", revision="r1"))
+    assert (found["failed"], "flask-listen-tls is missing" in found["msg"], "run site.yml once" in found["msg"]) == (
+        True,
+    ) * 3
+    assert "apps" in plan_of(app("a", revision="r1"), check=True)
+    for name in ("flask-listen-tls", "flask-acme", "flask-headers"):
+        (tmp_path / name).touch()
+    assert "apps" in plan_of(app("a", revision="r1"))
