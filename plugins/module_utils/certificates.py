@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.emperor.flask.plugins.module_utils.digests import digest
 from ansible_collections.emperor.flask.plugins.module_utils.files import point_link, remove_tree, write_file
@@ -28,6 +29,7 @@ ACME, SELFSIGNED, FILES = "acme", "selfsigned", "files"
 CHAIN, KEY = "fullchain.pem", "privkey.pem"
 # certbot renews 30 days before the end (its own default); what we make ourselves, we renew as early.
 _RENEW = datetime.timedelta(days=30)
+_STOPGAP = "until another is there"
 # Nobody else's, so that none of theirs is removed.
 _NAME = re.compile(r"flask-[a-z0-9_.-]{1,253}-[0-9a-f]{8}")
 
@@ -54,7 +56,7 @@ class Wanted:
     @property
     def stopgap(self) -> Wanted:
         """Return what nginx is given as long as no authority has signed the real one."""
-        return Wanted(self.app, SELFSIGNED, self.domains, "until another is there")
+        return Wanted(self.app, SELFSIGNED, self.domains, _STOPGAP)
 
 
 def folder_of(name: str, source: str) -> Path:
@@ -85,6 +87,15 @@ def is_good(folder: Path, source: str, now: datetime.datetime) -> bool:
     """Tell whether there is a certificate that need not be made anew."""
     end = expiry(folder)
     return end is not None and end - now > (_RENEW if source == SELFSIGNED else datetime.timedelta())
+
+
+def served(app: str) -> dict[str, Any] | None:
+    """Return the certificate that nginx reads of an app: when it ends, and whether certbot renews it; or None."""
+    link = link_of(app)
+    end = expiry(link) if link.is_symlink() else None
+    if end is None:
+        return None
+    return {"ends": end.isoformat(timespec="seconds"), "renewed": link.readlink().parent == CERTBOT}
 
 
 def write_given(wanted: Wanted, certificate: str, key: str, check_mode: bool) -> bool:

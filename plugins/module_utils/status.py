@@ -12,7 +12,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.module_utils import history, servers, units, vassals, warm
+from ansible_collections.emperor.flask.plugins.module_utils import (
+    certificates,
+    history,
+    servers,
+    units,
+    vassals,
+    warm,
+)
 from ansible_collections.emperor.flask.plugins.module_utils.health import Expectation, host_of
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.plan import drift_of_served, manifest_of, previous_good
@@ -204,7 +211,7 @@ def look_at(
     """
     layout = AppLayout(name)
     status: dict[str, Any] = {"name": name, "release": None, "site": False, "site_can_close": False}
-    status |= {"maintenance": None, "unseen": ""}
+    status |= {"maintenance": None, "certificate": None, "unseen": ""}
     try:
         status |= _outside(layout)
         return status | (
@@ -225,6 +232,7 @@ def _outside(layout: AppLayout) -> dict[str, Any]:
             _includes(site, f"flask-maintenance/{name}.con[f]") for site in (layout.site, *layout.mounted)
         ),
         "maintenance": _time_of(layout.maintenance[1]),
+        "certificate": certificates.served(name),
     }
 
 
@@ -262,6 +270,7 @@ def _inside(
         "restarts": view.restarts if view else None,
         "health": "asleep" if asleep else in_short(cause),
         "health_cause": cause,
+        "tls": description.get("tls", "off"),
         "mount": description.get("mount", ""),
         "health_path": description.get("health", {}).get("path"),
         "drift": [*drift_of_served(layout), *([] if layout.site.is_file() else ["nginx has no site of the app"])],

@@ -72,6 +72,11 @@ apps:
     unseen:
       description: Why the app could not be looked at, or an empty text. If there is a reason, most else is missing.
       type: str
+    tls: {description: Where its certificate comes from; C(off) without TLS., type: str}
+    certificate:
+      description: >-
+        What nginx reads: C(ends), when it ends, UTC, and C(renewed), whether certbot renews it; none if there is none.
+      type: dict
     mount: {description: What the addresses of the app begin with; nothing at the top of its domains., type: str}
     health_path: {description: "Path of the request, after that.", type: str}
     drift: {description: What differs from how the release was left., type: list, elements: str}

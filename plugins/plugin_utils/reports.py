@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.tables import Column, clean, duration, mebibytes, table
@@ -15,6 +16,8 @@ Results = Mapping[str, Mapping[str, Any]]
 _HOST = Column("HOST", least=12, ends=True)
 _APP = Column("APP", least=12)
 _REVISION = 8
+# certbot renews 30 days before the end, twice a day: one that has less has been tried for about nine days.
+_SOON = timedelta(days=21)
 
 
 class ReportError(Exception):
@@ -121,6 +124,7 @@ def status_notes(app: Mapping[str, Any]) -> list[str]:
         if entry["state"] not in ("running", "ok", "waiting"):
             cause = f"{entry['state']}, {entry['cause']}" if entry["cause"] else entry["state"]
             notes.append(f"{entry['work']}: {cause}; look at: journalctl --unit={entry['unit']} --lines=50")
+    notes += certificate_notes(app, datetime.now(timezone.utc))
     if app["rolled_back"]:
         notes.append(f"rolled back from {', '.join(app['rolled_back'])}")
     for vassal, left in app["warm"].items():
@@ -128,6 +132,27 @@ def status_notes(app: Mapping[str, Any]) -> list[str]:
     if app["previous"]:
         notes.append(f"a rollback brings back {app['previous']}")
     return notes
+
+
+def certificate_notes(app: Mapping[str, Any], now: datetime) -> list[str]:
+    """Return what is wrong, or soon will be, with the certificate of an app."""
+    certificate = app.get("certificate")
+    if app.get("tls", "off") == "off":
+        return []
+    if not certificate:
+        return ["has no certificate that nginx could read; run deploy.yml"]
+    ends = datetime.fromisoformat(certificate["ends"])
+    if app["tls"] == "acme" and not certificate["renewed"]:
+        return ["browsers warn of its certificate, since the authority gave none; run deploy.yml, which says why"]
+    if ends - now > _SOON:
+        return []
+    remedies = {
+        "acme": "certbot should have renewed it; on the host: journalctl --unit=certbot",
+        "files": "put a new one into the inventory",
+        "selfsigned": "run deploy.yml, which makes a new one",
+    }
+    when = f"ends on {ends:%Y-%m-%d}" if ends > now else f"has ended on {ends:%Y-%m-%d}"
+    return [f"its certificate {when}; {remedies[app['tls']]}"]
 
 
 def status_data(results: Results) -> dict[str, Any]:
