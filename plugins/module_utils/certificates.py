@@ -26,9 +26,13 @@ ROOT = Path("/etc/flask-certificates")
 # certbot's own; its renewals move what is here.
 CERTBOT = Path("/etc/letsencrypt/live")
 ACME, SELFSIGNED, FILES = "acme", "selfsigned", "files"
+# Runs a command.
+Run = Callable[[list[str]], object]
 CHAIN, KEY = "fullchain.pem", "privkey.pem"
 # certbot renews 30 days before the end (its own default); what we make ourselves, we renew as early.
 _RENEW = datetime.timedelta(days=30)
+# Seconds: longer than any run takes.
+_LEFT_OVER = 86400
 _STOPGAP = "until another is there"
 # Nobody else's, so that none of theirs is removed.
 _NAME = re.compile(r"flask-[a-z0-9_.-]{1,253}-[0-9a-f]{8}")
@@ -126,14 +130,24 @@ def choose(wanted: Wanted, now: datetime.datetime) -> Path | None:
     return wanted.stopgap.folder if is_good(wanted.stopgap.folder, SELFSIGNED, now) else None
 
 
-def lead_to(app: str, folder: Path, check_mode: bool) -> bool:
-    """Let the link of an app lead to a folder; tell whether it did not."""
+def lead_to(app: str, folder: Path | None, check_mode: bool, run: Run) -> bool:
+    """Let the link of an app lead to a folder, or be gone; tell whether that changes something.
+
+    What it led to goes, unless another app has it.
+    """
     link = link_of(app)
-    if link.is_symlink() and link.readlink() == folder:
+    before = link.readlink() if link.is_symlink() else None
+    if before == folder:
         return False
-    if not check_mode:
+    if check_mode:
+        return True
+    if folder is None:
+        link.unlink()
+    else:
         make_folder(link.parent)
         point_link(link, str(folder))
+    if before is not None:
+        _drop(before, run)
     return True
 
 
@@ -142,26 +156,23 @@ def linked() -> list[str]:
     return sorted(link.name for link in _links())
 
 
-def unused() -> dict[str, str]:
-    """Return the names of the certificates that no app has any more, with their source."""
-    used = {link.readlink() for link in _links()}
-    known = {SELFSIGNED: ROOT / "issued", ACME: CERTBOT}
-    return {
-        folder.name: source
-        for source, place in known.items()
-        if place.is_dir()
-        for folder in sorted(place.iterdir())
-        if _NAME.fullmatch(folder.name) and folder not in used
-    }
+def tidy(run: Run, now: datetime.datetime) -> None:
+    """Remove what runs have left that did not come to their end; what is younger, another run may be about to use."""
+    for place in (ROOT / "issued", CERTBOT):
+        for folder in sorted(place.iterdir()) if place.is_dir() else ():
+            age = now.timestamp() - folder.lstat().st_mtime
+            if _NAME.fullmatch(folder.name) and age > _LEFT_OVER:
+                _drop(folder, run)
 
 
-def prune(run: Callable[[list[str]], object]) -> None:
-    """Remove the certificates that no app has any more; certbot removes its own. `run` runs a command."""
-    for name, source in unused().items():
-        if source == ACME:
-            run(["certbot", "delete", "--non-interactive", "--cert-name", name])
-        else:
-            remove_tree(folder_of(name, source))
+def _drop(folder: Path, run: Run) -> None:
+    """Remove a certificate of ours that no app has; certbot removes its own."""
+    if not _NAME.fullmatch(folder.name) or folder in {link.readlink() for link in _links()}:
+        return
+    if folder.parent == CERTBOT:
+        run(["certbot", "delete", "--non-interactive", "--cert-name", folder.name])
+    else:
+        remove_tree(folder)
 
 
 def _links() -> list[Path]:

@@ -159,14 +159,12 @@ def main() -> None:
         if folder is None and wanted.source == ACME:
             stopgaps.append(wanted.stopgap)
         elif folder is not None:
-            changed |= certificates.lead_to(wanted.app, folder, module.check_mode)
+            changed |= certificates.lead_to(wanted.app, folder, module.check_mode, module.run_command)
             served[wanted.app] = str(folder)
-    for app in set(params["left"]) & set(certificates.linked()):
-        changed = True
-        if not module.check_mode:
-            certificates.link_of(app).unlink()
+    for app in params["left"]:
+        changed |= certificates.lead_to(app, None, module.check_mode, module.run_command)
     if not module.check_mode:
-        certificates.prune(module.run_command)
+        certificates.tidy(module.run_command, now)
     module.exit_json(
         changed=changed or bool(missing and module.check_mode),
         missing=distinct(missing),

@@ -174,8 +174,8 @@ def main() -> None:
                 units.remove(found.units)
                 removal.stop(found.vassals, drain_timeout(layout))
                 removal.end_processes(layout.user)
+                certificates.lead_to(name, None, False, module.run_command)
                 removal.clear(found)
-                certificates.prune(module.run_command)
                 remove_users(module, found.users)
                 if layout.root.is_dir():
                     history.record(layout, {"who": params["lock"]["who"], "result": history.REMOVED})

@@ -51,7 +51,7 @@ def test_nginx_listens_for_everybody(host: Any) -> None:
 
 def test_nothing_else_listens_on_tcp(host: Any) -> None:
     ports = {line.rpartition(":")[2] for line in host.socket.get_listening_sockets() if line.startswith("tcp")}
-    assert ports == {"80"}
+    assert ports == {"80", "443"}
 
 
 def test_the_distributions_emperor_is_not_there(host: Any) -> None:
