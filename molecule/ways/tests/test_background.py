@@ -13,6 +13,7 @@ import testinfra
 import yaml
 
 from playbooks import Run, play
+from sandbox import left, rating
 from visitor import Visitor
 
 APP = "beside"
@@ -83,14 +84,30 @@ def test_a_daemon_has_what_the_app_has(host: Any) -> None:
     assert seen["arguments"] == ["a 'b' %h \\x41", "1"]
 
 
+def test_its_temporary_files_are_in_a_place_of_its_own(host: Any) -> None:
+    """It has begun, and so could write to /tmp."""
+    assert begins(host)
+    assert not host.file("/tmp/of-a-daemon").exists
+
+
 def test_it_lives_in_the_sandbox_of_the_vassals(host: Any) -> None:
-    keys = "NoNewPrivileges,ProtectSystem,ProtectHome,MemoryDenyWriteExecute,RestrictNamespaces,SystemCallFilter"
-    shown = [
-        host.check_output(f"systemctl show --property={keys} {unit}")
-        for unit in (f"flask-app-{APP}.worker", f"flask-app-{APP}.tick", "flask-emperor")
-    ]
+    keys = "NoNewPrivileges,ProtectSystem,ProtectHome,MemoryDenyWriteExecute,RestrictNamespaces,InaccessiblePaths"
+    units = (f"flask-app-{APP}.worker", f"flask-app-{APP}.tick", "flask-emperor")
+    shown = [host.check_output(f"systemctl show --property={keys} {unit}") for unit in units]
     assert shown[0] == shown[1] == shown[2]
     assert "ProtectSystem=strict" in shown[0]
+    calls = [
+        set(host.check_output(f"systemctl show --property=SystemCallFilter --value {unit}").split()) for unit in units
+    ]
+    # The emperor becomes the users of apps.
+    assert calls[0] == calls[1] < calls[2]
+    assert "setuid" in calls[2] - calls[0]
+
+
+@pytest.mark.parametrize("work", ["worker", "tick"])
+def test_systemd_rates_it_well(host: Any, work: str) -> None:
+    unit = f"flask-app-{APP}.{work}.service"
+    assert rating(host, unit) <= 1.1, left(host, unit)
 
 
 def test_no_secret_is_in_a_unit_or_a_process_or_a_log(host: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from playbooks import Run, play
+from sandbox import left, rating
 from visitor import Visitor
 
 ALONE, UNICORN, CHANGING = "alone", "unicorn", "changing"
@@ -149,10 +150,8 @@ def test_it_has_limits_of_its_own(host: Any) -> None:
 
 @pytest.mark.parametrize("app", [ALONE, UNICORN])
 def test_systemd_rates_it_well(host: Any, app: str) -> None:
-    said = host.run(f"systemd-analyze security --no-pager flask-release@{vassal(host, app)}.service").stdout
-    rating = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said)
-    assert rating, said
-    assert float(rating[1]) <= 1.2, said
+    unit = f"flask-release@{vassal(host, app)}.service"
+    assert rating(host, unit) <= 1.1, left(host, unit)
 
 
 @pytest.mark.parametrize("app", [ALONE, UNICORN])

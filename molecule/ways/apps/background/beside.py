@@ -42,6 +42,7 @@ def work() -> None:
     """Go on until told to end, and end what is in hand first."""
     ending: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: ending.append(number))
+    Path("/tmp/of-a-daemon").touch()
     note("worker", event="begin", **seen())
     sys.stderr.write("the worker has begun\n")
     while not ending:
