@@ -133,21 +133,22 @@ def kinds(names: Iterable[str]) -> tuple[list[str], list[str]]:
 
 def switched(app: AppLayout) -> float:
     """Return when traffic moved last: to another release, or to another vassal of the same."""
-    return _changed(app.current, vassals.serving_link(app.current))
+    return last_change(app.current, vassals.serving_link(app.current))
 
 
 def is_outdated(unit: Unit, app: AppLayout) -> bool:
     """Tell whether a unit that runs was started before what it was started from has changed."""
     file = layout.UNITS / unit.name
     if unit.name.endswith(".timer"):
-        started, changed = unit.since("ActiveEnter"), _changed(file)
+        started, changed = unit.since("ActiveEnter"), last_change(file)
     else:
         started = unit.since("ExecMainStart")
-        changed = max(switched(app), _changed(file, layout.UNITS / SHARED))
+        changed = max(switched(app), last_change(file, layout.UNITS / SHARED))
     return started is not None and started < changed
 
 
-def _changed(*paths: Path) -> float:
+def last_change(*paths: Path) -> float:
+    """Return when one of the files was last written or renamed, in seconds since 1970; 0 if there is none."""
     found = [0.0]
     for path in paths:
         with contextlib.suppress(OSError):

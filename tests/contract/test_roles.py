@@ -40,7 +40,7 @@ def nested(options: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[
 
 
 def test_the_roles_are_found() -> None:
-    assert {"nginx", "uwsgi", "flask_app"} <= set(NAMES)
+    assert {"baseline", "nginx", "uwsgi", "flask_app"} <= set(NAMES)
 
 
 @each

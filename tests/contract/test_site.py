@@ -94,6 +94,18 @@ def test_a_mistake_on_one_host_keeps_the_others_untouched(run: Run, inventory: P
     assert "PLAY [Provision" not in found.output
 
 
+def test_a_mistake_in_the_baseline_is_named_before_a_host_is_touched(run: Run, inventory: Path) -> None:
+    bad = {"flask_apps": [minimal()], "baseline_swap": "2 GB", "baseline_firewal": False}
+    found = run("ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps(bad))
+    assert found.code != 0
+    assert "baseline_swap: '2 GB' is not a size; try 2g, or 0 for none" in found.said
+    said = " ".join(found.said.split())
+    assert "baseline_firewal: is no variable of the role baseline, and does nothing" in said
+    assert "did you mean baseline_firewall?" in said
+    assert "UNREACHABLE" not in found.said
+    assert "PLAY [Provision" not in found.output
+
+
 def test_right_apps_get_through_to_the_hosts(run: Run, inventory: Path) -> None:
     """Else the tests above would pass on a playbook that does nothing."""
     found = run("ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps({"flask_apps": [minimal()], **PLAIN}))

@@ -6,7 +6,7 @@ import base64
 import difflib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.emperor.flask.plugins.filter.failed_step import failed_step
 from ansible_collections.emperor.flask.plugins.plugin_utils import maintenance
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import app_spec
+from ansible_collections.emperor.flask.plugins.plugin_utils.baseline import openings
 from ansible_collections.emperor.flask.plugins.plugin_utils.site import site_variables
 from ansible_collections.emperor.flask.tests.support.apps import RELEASE, complete, full, gunicorn, minimal, mounted
 from ansible_collections.emperor.flask.tests.support.parsing import read_ini, read_nginx
@@ -42,6 +43,23 @@ def nginx(template: str, ipv6: bool = True, **variables: object) -> Callable[[],
 def uwsgi(template: str, somaxconn: int = 4096, **variables: object) -> Callable[[], str]:
     given = {"__uwsgi_somaxconn": {"content": base64.b64encode(b"%d\n" % somaxconn).decode()}, **variables}
     return lambda: render("uwsgi", template, given)
+
+
+def baseline(
+    template: str, ports: Sequence[int] = (22,), apps: Sequence[dict[str, Any]] = (), **variables: object
+) -> Callable[[], str]:
+    """Return how a template of the role is rendered; its rules come from a filter, called here as it does."""
+    seen = {"ssh_ports": list(ports), "ignored": ["192.0.2.7"], "parts": {}}
+    given = {**role_variables("baseline"), **variables}
+    web = [{"port": 80, "protocol": "tcp"}, {"port": 443, "protocol": "tcp"}, {"port": 443, "protocol": "udp"}]
+    rules = openings(
+        given["baseline_firewall_allow"],
+        [complete(app) for app in apps],
+        web if given["baseline_firewall_web"] else [],
+        ports,
+        given["baseline_firewall_ssh_from"],
+    )
+    return lambda: render("baseline", template, {"__baseline_host": seen, "__baseline_rules": rules, **variables})
 
 
 def closed(which: int, **options: str) -> tuple[str, Callable[[], str]]:
@@ -76,9 +94,57 @@ OLD: dict[str, Any] = {
     "nginx_connections_per_address": 0,
 }
 DNS = {"plugin": "rfc2136", "credentials": {"dns_rfc2136_server": "192.0.2.53", "dns_rfc2136_secret": "cGFzcw=="}}
+STRICT: dict[str, Any] = {
+    "baseline_firewall_allow": [
+        {"port": 9100, "protocol": "tcp", "from": ["192.0.2.0/24", "192.0.2.128/25", "2001:db8::/32"]},
+        {"port": "8000-8010", "protocol": "udp"},
+    ],
+    "baseline_firewall_ssh_from": ["198.51.100.0/24", "2001:db8:1::1"],
+    "baseline_firewall_trusted_interfaces": ["wg0", "podman*"],
+    "apps": [
+        minimal(listen={"http": "192.0.2.1:9090", "uwsgi": "0.0.0.0:3031", "public": True}),
+        minimal(name="blog", domains=[], listen={"http": "0.0.0.0:9091", "public": True}),
+        minimal(name="wiki", domains=[], listen={"http": "127.0.0.1:9092"}),
+    ],
+}
+GUARD: dict[str, Any] = {"baseline_ssh_guard_attempts": 3, "baseline_ssh_guard_ban_time": "1d"}
+REBOOT: dict[str, Any] = {"baseline_upgrades_reboot": True, "baseline_upgrades_reboot_time": "04:15"}
+VOLATILE: dict[str, Any] = {
+    "baseline_journal_persistent": False,
+    "baseline_journal_max_use": "512m",
+    "baseline_journal_max_age": "0",
+    "baseline_journal_rate": 0,
+}
+SETTINGS: dict[str, Any] = {"baseline_sysctl_values": {"vm.swappiness": 10, "kernel.kptr_restrict": ""}}
 HTTP = {"http": "127.0.0.1:9090"}
 # Golden file: the template it comes from, and how.
 CASES: dict[str, tuple[str, Callable[[], str]]] = {
+    "baseline/emperor-flask.nft": ("emperor-flask.nft.j2", baseline("emperor-flask.nft.j2")),
+    "baseline/emperor-flask-strict.nft": (
+        "emperor-flask.nft.j2",
+        baseline("emperor-flask.nft.j2", (22, 2222), **STRICT),
+    ),
+    "baseline/emperor-flask-no-web.nft": (
+        "emperor-flask.nft.j2",
+        baseline("emperor-flask.nft.j2", (), baseline_firewall_web=False),
+    ),
+    "baseline/flask-firewall.service": ("flask-firewall.service.j2", baseline("flask-firewall.service.j2")),
+    "baseline/apt": ("apt.conf.j2", baseline("apt.conf.j2")),
+    "baseline/apt-reboot": ("apt.conf.j2", baseline("apt.conf.j2", **REBOOT)),
+    "baseline/needrestart": ("needrestart.conf.j2", baseline("needrestart.conf.j2")),
+    "baseline/jail": ("jail.conf.j2", baseline("jail.conf.j2")),
+    "baseline/jail-strict": ("jail.conf.j2", baseline("jail.conf.j2", (22, 2222), **GUARD)),
+    "baseline/timesyncd": (
+        "timesyncd.conf.j2",
+        baseline("timesyncd.conf.j2", baseline_time_servers=["a.test", "b.test"]),
+    ),
+    "baseline/journald": ("journald.conf.j2", baseline("journald.conf.j2")),
+    "baseline/journald-volatile": ("journald.conf.j2", baseline("journald.conf.j2", **VOLATILE)),
+    "baseline/sysctl": ("sysctl.conf.j2", baseline("sysctl.conf.j2")),
+    "baseline/sysctl-own": ("sysctl.conf.j2", baseline("sysctl.conf.j2", **SETTINGS)),
+    "baseline/sshd": ("sshd.conf.j2", baseline("sshd.conf.j2")),
+    "baseline/sshd-passwords": ("sshd.conf.j2", baseline("sshd.conf.j2", baseline_sshd_password_login=True)),
+    "baseline/swapfile.swap": ("swapfile.swap.j2", baseline("swapfile.swap.j2")),
     "nginx/nginx.conf": ("nginx.conf.j2", nginx("nginx.conf.j2")),
     "nginx/nginx-busy.conf": ("nginx.conf.j2", nginx("nginx.conf.j2", **BUSY)),
     "nginx/nginx-old.conf": ("nginx.conf.j2", nginx("nginx.conf.j2", **OLD)),
@@ -237,7 +303,7 @@ def test_no_golden_file_is_left_over() -> None:
 
 def test_every_template_has_a_golden_file() -> None:
     covered = {Path(name).parts[0] + "/" + template for name, (template, _) in ALL.items()}
-    roles = ("nginx", "uwsgi", "flask_app", "certificates")
+    roles = ("baseline", "nginx", "uwsgi", "flask_app", "certificates")
     found = {
         f"{role}/{path.relative_to(ROLES / role / 'templates')}"
         for role in roles
