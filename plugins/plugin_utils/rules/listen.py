@@ -37,8 +37,8 @@ def check(app: dict[str, Any], path: str, problems: Problems) -> None:
         elif not (host.is_loopback or listen["public"]):
             problems.add(
                 where,
-                f"{address} is open to more than this host; use 127.0.0.1, or add public: true beside a firewall of "
-                "your own",
+                f"{address} is open to more than this host; use 127.0.0.1, or add public: true, which "
+                "opens the host's firewall for http",
             )
     if listen["public"] and not given:
         problems.add(f"{path}.public", "goes with http, uwsgi or stats only; give one, or leave it out")

@@ -10,7 +10,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.rules.listen import 
 from ansible_collections.emperor.flask.tests.support.apps import complete, minimal, mistakes
 
 FORM = "is not an IPv4 address with a port from 1024 on; IPv6 is not supported; try 127.0.0.1:9090"
-OPEN = "is open to more than this host; use 127.0.0.1, or add public: true beside a firewall of your own"
+OPEN = "is open to more than this host; use 127.0.0.1, or add public: true, which opens the host's firewall for http"
 TAKEN = "is used by app shop (http); take another"
 REFUSED = [
     ({"http": "9090"}, f"http: '9090' {FORM}"),
