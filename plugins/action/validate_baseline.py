@@ -27,11 +27,11 @@ class ActionModule(ActionBase):
         for name in variables.keys() - spec().keys():
             self._display.warning(_unknown(name))
         try:
-            check(variables)
+            values = check(variables)
             apps = read_apps(self._task.args.get("apps") or [])
         except (BaselineError, AppsError) as error:
             raise AnsibleActionFail(str(error)) from None
-        for text in warnings(variables["baseline_firewall_allow"], apps) if variables["baseline_firewall"] else []:
+        for text in warnings(values["baseline_firewall_allow"], apps) if values["baseline_firewall"] else []:
             self._display.warning(text)
         return {**result, "changed": False}
 

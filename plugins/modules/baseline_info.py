@@ -184,8 +184,8 @@ def main() -> None:
             "beside_others": {"type": "bool", "default": False},
             "swap_file": {"type": "path", "default": "/var/lib/swapfile"},
             "swap_size": {"type": "str", "default": "0"},
-            "password_login": {"type": "bool", "default": False},
-            "by_password": {"type": "bool", "default": False},
+            "password_login": {"type": "bool", "default": False, "no_log": False},
+            "by_password": {"type": "bool", "default": False, "no_log": False},
         },
         supports_check_mode=True,
     )

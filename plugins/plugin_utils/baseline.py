@@ -48,8 +48,8 @@ def spec() -> dict[str, Any]:
     return options
 
 
-def check(variables: Mapping[str, Any]) -> None:
-    """Check the variables of a host. Raises BaselineError with all mistakes."""
+def check(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the variables of a host, each of its type. Raises BaselineError with all mistakes."""
     given = {key: value for key, value in variables.items() if key in spec()}
     validation = ArgumentSpecValidator(spec()).validate(given)
     if validation.error_messages:
@@ -73,6 +73,7 @@ def check(variables: Mapping[str, Any]) -> None:
     ]
     if problems:
         raise BaselineError(problems)
+    return dict(values)
 
 
 def openings(
