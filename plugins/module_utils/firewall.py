@@ -135,14 +135,15 @@ def take_back_later(loaded: str) -> None:
     Who is connected stays connected, whatever the new rules are. Only a new connection proves them.
     """
     make_directory(PENDING)
-    before = PENDING / "firewall.before"
+    before, undo = PENDING / "firewall.before", PENDING / "firewall.undo"
     table = " ".join(TABLE)
     write_file(before, f"table {table}\ndelete table {table}\n{loaded}".encode(), "root", "root", 0o600)
+    # A file, since systemd-run of Debian 12 spoils what a shell takes as more than a word. Nor may a boot bring the
+    # new rules back.
+    write_file(undo, f"nft --file {before}\nsystemctl disable --quiet {UNIT}\n".encode(), "root", "root", 0o600)
     keep()
-    # Nor may a boot bring them back.
-    undo = f'nft --file "$0"; systemctl disable --quiet {UNIT}'
     timer = ["systemd-run", "--quiet", "--collect", f"--unit={_BACK}", f"--on-active={_PATIENCE}"]
-    done = _run([*timer, "sh", "-c", undo, str(before)])
+    done = _run([*timer, "sh", str(undo)])
     if done.returncode != 0:
         raise FirewallError(f"nothing is loaded, since it could not be taken back: {done.stderr.strip()}")
 

@@ -201,6 +201,7 @@ def test_rules_that_let_no_new_connection_in_are_taken_back(host: Any, operator:
         assert "flask-firewall-back.timer" in host.check_output("systemctl list-timers --no-legend")
         # What that timer does after a minute.
         host.check_output("systemctl start flask-firewall-back.service")
+        until(host, "! systemctl is-active flask-firewall-back.service", 10)
         assert host.check_output(OURS) == before
         assert host.run("systemctl is-enabled flask-firewall").rc != 0
     finally:
