@@ -20,6 +20,8 @@ class Service:
     files: Sequence[str] = ()
     # Whether it shall run; else it goes on as others have it, once our files are gone.
     wanted: bool = True
+    # Else it is up to others whether it runs, such as to a socket; if it does, it is with its files.
+    start: bool = True
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,13 @@ def steps(services: Iterable[Service], found: Mapping[str, Unit], written: Colle
     """Compare what is wanted with what systemd says; `written` are files that this run has changed."""
     known = list(services)
     wanted = [service for service in known if service.wanted]
+    started = [service for service in wanted if service.start]
     outdated = [service for service in wanted if _is_outdated(found[service.name], service.files)]
     left = [service for service in known if not service.wanted and set(service.files) & set(written)]
     return Steps(
         # A unit that only others start, such as the journal's, is neither enabled nor disabled.
-        enable=[service.name for service in wanted if found[service.name]["UnitFileState"] in ("", "disabled")],
-        start=[service.name for service in wanted if not found[service.name].is_running],
+        enable=[service.name for service in started if found[service.name]["UnitFileState"] in ("", "disabled")],
+        start=[service.name for service in started if not found[service.name].is_running],
         restart=[service.name for service in (*outdated, *left) if found[service.name].is_active],
     )
 

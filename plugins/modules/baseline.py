@@ -62,6 +62,11 @@ options:
           of its files.
         type: bool
         default: true
+      start:
+        description: >-
+          Whether it is started, and enabled; else it is only restarted, if it runs, when its files have changed.
+        type: bool
+        default: true
   written:
     description: Files that this run has written or taken away.
     type: list
@@ -120,6 +125,7 @@ def main() -> None:
                     "name": {"type": "str", "required": True},
                     "files": {"type": "list", "elements": "str", "default": []},
                     "wanted": {"type": "bool", "default": True},
+                    "start": {"type": "bool", "default": True},
                 },
             },
             "written": {"type": "list", "elements": "str", "default": []},
@@ -152,6 +158,8 @@ def set_kernel(module: AnsibleModule, result: dict[str, Any], diff: list[dict[st
         result["refused"] = kernel_settings.apply(file)
         refused = {text.partition(" ")[0] for text in result["refused"]}
         changing = [setting for setting in changing if setting.key not in refused]
+    if result["refused"]:
+        module.warn(f"baseline_sysctl: the kernel keeps its own value of {', '.join(result['refused'])}")
     result["done"] += [f"set {setting.key}" for setting in changing]
     if changing:
         before = "".join(f"{setting.key} = {setting.now}\n" for setting in changing)
@@ -211,7 +219,8 @@ def run_services(module: AnsibleModule, result: dict[str, Any]) -> None:
         return
     units.enable(todo.enable)
     units.restart([*todo.start, *todo.restart])
-    for name, unit in units.show(needed).items():
+    expected = {*todo.restart, *(service.name for service in wanted if service.start)}
+    for name, unit in units.show(name for name in needed if name in expected).items():
         if not unit.is_running:
             raise OSError(f"{name} does not start: {unit.flaw}; look at: journalctl --unit={name} --lines=50")
 

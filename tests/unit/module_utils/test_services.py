@@ -49,6 +49,13 @@ def test_a_unit_that_only_others_start_is_not_enabled() -> None:
     assert steps([Service(NAME)], unit(file_state="static")) == NOTHING
 
 
+def test_what_others_start_is_only_restarted(file: str) -> None:
+    """sshd on Ubuntu, which waits for a socket."""
+    sshd = [Service(NAME, [file], start=False)]
+    assert steps(sshd, unit(state="inactive", file_state="disabled")) == NOTHING
+    assert steps(sshd, unit(age=60, file_state="disabled")) == Steps([], [], [NAME])
+
+
 def test_what_is_not_ours_is_restarted_once_when_our_file_is_gone(file: str) -> None:
     other = [Service(NAME, [file], wanted=False)]
     assert steps(other, unit(age=60)) == NOTHING
