@@ -32,7 +32,7 @@ site: hosts ## make the development host, deploy its apps, print the address
 test: hosts ## run every test, on Debian 12 and 13; EMPEROR_FLASK_HOSTS picks others
 	@python tools/check.py
 
-lint: tools ## ansible-lint, yamllint, ruff, mypy
+lint: tools ## ansible-lint, yamllint, ruff, mypy, known vulnerabilities
 	@python tools/check.py lint
 
 unit: tools ## the tests that need no host

@@ -26,7 +26,7 @@ import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
@@ -59,20 +59,23 @@ class Runner:
     def say(self, text: str) -> None:
         print(text, file=self.log or sys.stdout, flush=True)
 
+    def environment(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
+        # molecule and ansible-lint look for their companions on the PATH.
+        merged = {**os.environ, **self.env, **(env or {})}
+        merged["PATH"] = os.pathsep.join([str(BIN), merged.get("PATH", "")])
+        return merged
+
     def call(
         self,
         *command: str | Path,
         cwd: Path = ROOT,
         env: dict[str, str] | None = None,
     ) -> int:
-        # molecule and ansible-lint look for their companions on the PATH.
-        merged = {**os.environ, **self.env, **(env or {})}
-        merged["PATH"] = os.pathsep.join([str(BIN), merged.get("PATH", "")])
         self.say(f"$ {shlex.join(map(str, command))}")
         return subprocess.run(
             list(map(str, command)),
             cwd=cwd,
-            env=merged,
+            env=self.environment(env),
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=subprocess.STDOUT if self.log else None,
@@ -88,20 +91,34 @@ class Runner:
         if self.call(*command, cwd=cwd, env=env):
             raise PartError(shlex.join(map(str, command)))
 
-    def run_all(self, *commands: Sequence[str | Path], cwd: Path = ROOT) -> None:
-        """Run all of them, so that one mistake does not hide the next."""
-        failed = [shlex.join(map(str, c)) for c in commands if self.call(*c, cwd=cwd)]
+    def run_all(self, *commands: Sequence[str | Path], beside: Sequence[str | Path] = ()) -> None:
+        """Run all of them, so that one mistake does not hide the next; `beside` them one that mostly waits."""
+        waiting = self.start(*beside) if beside else None
+        failed = [shlex.join(map(str, c)) for c in commands if self.call(*c)]
+        if waiting:
+            output, _ = waiting.communicate()
+            self.say(f"$ {shlex.join(map(str, beside))}\n{output.rstrip()}")
+            failed += [shlex.join(map(str, beside))] * bool(waiting.returncode)
         if failed:
             raise PartError(", ".join(failed))
 
+    def start(self, *command: str | Path) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            list(map(str, command)),
+            cwd=ROOT,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def read(self, *command: str | Path, cwd: Path, env: dict[str, str]) -> str:
-        merged = {**os.environ, **self.env, **env}
-        merged["PATH"] = os.pathsep.join([str(BIN), merged.get("PATH", "")])
         self.say(f"$ {shlex.join(map(str, command))}")
         done = subprocess.run(
             list(map(str, command)),
             cwd=cwd,
-            env=merged,
+            env=self.environment(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -117,7 +134,7 @@ class Runner:
 
 
 def lint(runner: Runner) -> None:
-    """ansible-lint, yamllint, ruff, mypy, the reference of docs/app.md, the changelog"""
+    """ansible-lint, yamllint, ruff, mypy, known vulnerabilities, the reference of docs/app.md, the changelog"""
     runner.run_all(
         ["ruff", "check", "--no-fix"],
         ["ruff", "format", "--check"],
@@ -128,6 +145,7 @@ def lint(runner: Runner) -> None:
         ["ansible-lint", "--nocolor", "-q"],
         ["python", "tools/app_reference.py", "--check"],
         ["antsibull-changelog", "lint"],
+        beside=["python", "tools/audit.py"],
     )
 
 
@@ -330,7 +348,8 @@ class Suite:
                 say(f"{part.name} FAILED after {result.seconds} s; the end of its log:")
                 print(tail(result.log), flush=True)
             else:
-                print("".join(f"{line}\n" for line in figures(result.log)), end="", flush=True)
+                shown = [*warnings(result.log), *figures(result.log)]
+                print("".join(f"{line}\n" for line in shown), end="", flush=True)
             say(f"{part.name} {'FAILED' if result.error else 'ok'}, {result.seconds} s")
 
     def run(self, parts: Sequence[Part]) -> list[Result]:
@@ -371,6 +390,12 @@ def tail(log: Path) -> str:
     return "\n".join(f"  | {line}" for line in lines[-TAIL:])
 
 
+def warnings(log: Path) -> list[str]:
+    """What a part that passed would have a person know."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return list(dict.fromkeys(line for line in lines if line.startswith("warning: ")))
+
+
 def figures(log: Path) -> list[str]:
     """What a test has measured on a host: the sections of its output that bear the name of one."""
     found, within = [], False
@@ -387,7 +412,7 @@ def findings(log: Path) -> list[str]:
     found, before = [], ""
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         tests = re.match(r"(FAILED|ERROR) \S+::", line) or (re.match(r"E  ", line) and not re.match(r"E  ", before))
-        tasks = re.match(r"(fatal: \[|\[ERROR\]: |CRITICAL |ERROR  )", line)
+        tasks = re.match(r"(fatal: \[|error: |\[ERROR\]: |CRITICAL |ERROR  )", line)
         if tests or tasks:
             found.append(line[:WIDTH])
         before = line
