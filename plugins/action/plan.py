@@ -16,6 +16,7 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.emperor.flask.plugins.module_utils.details import PLACEHOLDER
 from ansible_collections.emperor.flask.plugins.module_utils.digests import secrets_digest
 from ansible_collections.emperor.flask.plugins.module_utils.engines import is_own
+from ansible_collections.emperor.flask.plugins.module_utils.git_addresses import trust_flaw
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import ABSENT, PRESENT, is_absent
 from ansible_collections.emperor.flask.plugins.plugin_utils.apps import absent_names
@@ -131,6 +132,8 @@ def choose(apps: list[dict[str, Any]], only: str, version: str) -> list[dict[str
         raise AnsibleActionFail(f"the inventory lists no app {only} for this host; its apps: {names}")
     if version and not chosen[0]["source"]["git"]:
         raise AnsibleActionFail(f"app {only} does not come from git, so it has no version {version}; leave it out")
+    if version and (flaw := trust_flaw(chosen[0]["source"]["git"], version)):
+        raise AnsibleActionFail(f"app {only}: {flaw}")
     if version:
         chosen = [{**chosen[0], "source": {**chosen[0]["source"], "version": version}}]
     return chosen

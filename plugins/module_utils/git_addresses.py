@@ -12,6 +12,8 @@ _SSH = re.compile(
     r"ssh://([^/@]*@)?(?P<server>\[[^]/]+\]|[^/:@]+)(:(?P<port>[0-9]+))?(/.*)?"
     r"|[A-Za-z0-9_.-]+@(?P<short>[A-Za-z0-9_.-]+):.*"
 )
+_OPEN = re.compile(r"(http|git)://")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # Over https, a user alone is a token: without a password nobody else gets in.
 _PASSWORD = re.compile(r"://[^/@:]*:[^/@]*@|^https?://[^/@]*@")
 
@@ -24,6 +26,24 @@ def is_address(text: str) -> bool:
 def has_password(address: str) -> bool:
     """Tell whether a password stands in an address."""
     return _PASSWORD.search(address) is not None
+
+
+def is_commit(version: str) -> bool:
+    """Tell whether a version is a full commit id."""
+    return _COMMIT.fullmatch(version) is not None
+
+
+def trust_flaw(address: str, version: str) -> str:
+    """Return why somebody on the way could swap the code of a version, or an empty text.
+
+    A full commit id says what has to come, whoever sends it; of a branch or a tag only the server can tell.
+    """
+    if _OPEN.match(address) is None or is_commit(version):
+        return ""
+    return (
+        f"'{address}' is not encrypted, so anybody on the way could say what {version} is; "
+        "give https://… or ssh://…, or a full commit id as version"
+    )
 
 
 def is_local(address: str) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import lzma
 import os
-import re
 import shutil
 import stat
 import tarfile
@@ -19,13 +18,12 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
 from ansible_collections.emperor.flask.plugins.module_utils.changes import clean
-from ansible_collections.emperor.flask.plugins.module_utils.git_addresses import ssh_server
+from ansible_collections.emperor.flask.plugins.module_utils.git_addresses import is_commit, ssh_server
 from ansible_collections.emperor.flask.plugins.module_utils.ssh_access import HOST_ACCESS, SshAccess
 
 # Runs a command given as a list, with some more environment; returns exit code, stdout and stderr.
 Run = Callable[[list[str], Mapping[str, str]], "tuple[int, str, str]"]
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # What the libraries raise for a damaged, hostile or contradictory archive has no common base.
 _UNREADABLE = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
@@ -104,14 +102,14 @@ def find_revision(
 def known_revision(manifest: Mapping[str, Any], address: str, version: str) -> str | None:
     """Return the commit of a release if it was made from this very address and version."""
     source, revision = manifest.get("source"), manifest.get("revision")
-    if not isinstance(source, Mapping) or not isinstance(revision, str) or not _COMMIT.fullmatch(revision):
+    if not isinstance(source, Mapping) or not isinstance(revision, str) or not is_commit(revision):
         return None
     return revision if (source.get("git"), source.get("version")) == (address, version) else None
 
 
 def resolve_version(run: Run, address: str, version: str, ssh: SshAccess = HOST_ACCESS) -> str:
     """Return the commit id that a branch, tag or commit id stands for now."""
-    if _COMMIT.fullmatch(version):
+    if is_commit(version):
         return version
     names = (
         ["HEAD"]

@@ -8,7 +8,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.module_utils.git_addresses import has_password, is_address, ssh_server
+from ansible_collections.emperor.flask.plugins.module_utils.git_addresses import (
+    has_password,
+    is_address,
+    ssh_server,
+    trust_flaw,
+)
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import Problems
 from ansible_collections.emperor.flask.plugins.plugin_utils.private_keys import key_flaw, tidy_key
 
@@ -46,6 +51,8 @@ def _check_source(app: dict[str, Any], path: str, problems: Problems) -> None:
         )
     elif kind == "git" and has_password(source["git"]):
         problems.add(f"{path}.source.git", "holds a password, which logs would show; use ssh and source.key")
+    elif kind == "git" and (flaw := trust_flaw(source["git"], source["version"])):
+        problems.add(f"{path}.source.git", flaw)
     if kind != "git" and source["version"] != "HEAD":
         problems.add(f"{path}.source.version", f"goes with git only; this source is a {kind}")
     elif not _GIT_VERSION.fullmatch(source["version"]) or ".." in source["version"]:

@@ -134,6 +134,14 @@ def test_a_version_needs_an_app_and_one_from_git() -> None:
     assert str(caught.value) == "app blog does not come from git, so it has no version v1; leave it out"
 
 
+def test_a_version_is_trusted_no_more_than_that_of_the_inventory() -> None:
+    source = {"git": "http://a.test/shop.git", "version": "0f" * 20}
+    apps = [complete(minimal(source=source))]
+    assert choose(apps, "shop", "f0" * 20)
+    with pytest.raises(AnsibleActionFail, match=r"^app shop: 'http://a.test/shop.git' is not encrypted"):
+        choose(apps, "shop", "v1")
+
+
 VARIABLES = {
     "ansible_play_hosts_all": ["one", "two", "bare"],
     "hostvars": {

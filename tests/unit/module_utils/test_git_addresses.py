@@ -10,6 +10,7 @@ from ansible_collections.emperor.flask.plugins.module_utils.git_addresses import
     is_local,
     resolve,
     ssh_server,
+    trust_flaw,
 )
 
 
@@ -79,3 +80,20 @@ def test_the_server_that_is_reached_by_ssh(address: str, server: tuple[str, int 
 
 def test_files_of_the_host_are_local() -> None:
     assert [is_local(address) for address in ("/a", "file:///a", "https://a", "git@a:b")] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("address", ["http://a.test/b", "git://a.test/b"])
+@pytest.mark.parametrize("version", ["main", "v1.4.0", "HEAD", "0" * 39, "0" * 12])
+def test_what_a_branch_is_nobody_on_the_way_may_say(address: str, version: str) -> None:
+    assert f"'{address}' is not encrypted, so anybody on the way could say what {version} is" in trust_flaw(
+        address, version
+    )
+    # git compares what comes with its id.
+    assert trust_flaw(address, "0f" * 20) == trust_flaw(address, "0f" * 32) == ""
+
+
+@pytest.mark.parametrize(
+    "address", ["https://a.test/b", "ssh://git@a.test/b", "git@a.test:b", "/srv/b", "file:///srv/b"]
+)
+def test_of_others_any_version_will_do(address: str) -> None:
+    assert trust_flaw(address, "main") == ""

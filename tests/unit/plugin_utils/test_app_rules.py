@@ -27,6 +27,8 @@ NO_HASH = "is no hash of a password that nginx should take: sha512-crypt ($6$), 
 BCRYPT = "abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2"
 ENV_RULE = "use A-Z, 0-9 and '_', none of UWSGI_*, LD_*"
 
+SWAPPED = "so anybody on the way could say what {} is; give https://… or ssh://…, or a full commit id as version"
+
 
 def git(**changes: Any) -> dict[str, Any]:
     return {"source": {"git": "https://git.example.org/a.git", **changes}}
@@ -88,6 +90,8 @@ REFUSED = [
     ({"source": {"git": "shop"}}, "source.git: 'shop' is no address of a git repository; try https://…"),
     ({"source": {"git": "--upload-pack=x"}}, "source.git: '--upload-pack=x' is no address of a git repository; try https://…"),
     ({"source": {"git": "ext::sh -c id"}}, "source.git: 'ext::sh -c id' is no address of a git repository; try https://…"),
+    (git(git="http://a.test/a", version="v1"), f"source.git: 'http://a.test/a' is not encrypted, {SWAPPED.format('v1')}"),
+    (git(git="git://a.test/a"), f"source.git: 'git://a.test/a' is not encrypted, {SWAPPED.format('HEAD')}"),
     (git(version="-x"), "source.version: '-x' is not a branch, a tag or a commit id"),
     (git(version="a..b"), "source.version: 'a..b' is not a branch, a tag or a commit id"),
     (git(version="a b"), "source.version: 'a b' is not a branch, a tag or a commit id"),
