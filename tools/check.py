@@ -145,6 +145,7 @@ def lint(runner: Runner) -> None:
         ["ansible-lint", "--nocolor", "-q"],
         ["python", "tools/app_reference.py", "--check"],
         ["antsibull-changelog", "lint"],
+        ["python", "tools/vaults.py"],
         beside=["python", "tools/audit.py"],
     )
 

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.listen import clashes, warnings
+from ansible_collections.emperor.flask.plugins.plugin_utils.vaults import clear_vaults, remedy
 
 
 class ActionModule(AppAction):
@@ -25,6 +27,12 @@ class ActionModule(AppAction):
         nginx = (task_vars or {}).get("nginx_http_port")
         if found := [text for app in apps for text in clashes(app, nginx)]:
             raise AnsibleActionFail("\n".join(found))
-        for warning in (text for app in apps for text in warnings(app)):
+        for warning in [*(text for app in apps for text in warnings(app)), *_clear_vaults(task_vars or {})]:
             self._display.warning(warning)
         return {**result, "changed": False, "names": [app["name"] for app in apps]}
+
+
+def _clear_vaults(variables: dict[str, Any]) -> list[str]:
+    # One that is given on the command line, as `host,`, stands nowhere.
+    inventory = variables.get("inventory_dir")
+    return [remedy(path) for path in clear_vaults(Path(inventory))] if inventory else []

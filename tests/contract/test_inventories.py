@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.template import Templar, trust_as_template
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.emperor.flask.plugins.plugin_utils.apps import read_apps
+from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError, read_apps
+from ansible_collections.emperor.flask.plugins.plugin_utils.vaults import EXAMPLE
 from ansible_collections.emperor.flask.tests.support.apps import COLLECTION, minimal
 from ansible_collections.emperor.flask.tests.support.programs import Run
 from ansible_collections.emperor.flask.tests.support.rendering import site, vassal
@@ -48,11 +50,25 @@ def test_the_apps_of_every_host_are_right_and_can_be_rendered(environment: str) 
     hosts = apps_of(INVENTORY / environment)
     assert hosts
     for raw in hosts.values():
-        apps = read_apps(raw, search=[str(COLLECTION)])
+        apps = read_apps(with_secrets(raw), search=[str(COLLECTION)])
         assert apps
         for app in apps:
             assert app["name"] in site(app)
             assert app["user"] in vassal(app)
+
+
+def with_secrets(raw: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the apps as they are when somebody has put in the secrets."""
+    return json.loads(json.dumps(raw).replace(EXAMPLE, "s3cret"))
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_with_the_secrets_of_the_example_nothing_is_deployed(environment: str) -> None:
+    for raw in apps_of(INVENTORY / environment).values():
+        with pytest.raises(AppsError) as caught:
+            read_apps(raw, search=[str(COLLECTION)])
+        refused = re.findall(r"app (\w+): secret (\w+) is still the example", str(caught.value))
+        assert refused == [("shop", "SECRET_KEY"), ("shop", "DATABASE_URL"), ("wiki", "SECRET_KEY")]
 
 
 @each
@@ -89,3 +105,17 @@ def test_secrets_of_a_vault_arrive_as_they_are(tmp_path: Path, run: Run, whole: 
     key = ["--vault-password-file", tmp_path / "password"]
     found = run("ansible", "app", "-i", tmp_path / "hosts.yml", *key, "-m", "ansible.builtin.debug", "-a", show)
     assert base64.b64encode(b'{"KEY": "p%40ss;$(x)"}').decode() in found.output, found.said
+
+
+@pytest.mark.parametrize("clear", [True, False])
+def test_a_run_warns_of_a_vault_in_clear_text(tmp_path: Path, run: Run, clear: bool) -> None:
+    vault = tmp_path / "group_vars/app/vault.yml"
+    vault.parent.mkdir(parents=True)
+    (tmp_path / "hosts.yml").write_text("app: {hosts: {localhost: {ansible_connection: local}}}\n")
+    vault.write_text(f"vault_shop: {{KEY: {'s3cret' if clear else EXAMPLE}}}\n")
+    apps = json.dumps({"apps": [minimal()]})
+    found = run("ansible", "app", "-i", tmp_path / "hosts.yml", "-m", "emperor.flask.validate_apps", "-a", apps)
+    assert found.code == 0, found.said
+    told = " ".join(found.said.split())
+    assert ("vault.yml holds secrets in clear text; before it is committed, type: ansible-vault" in told) == clear
+    assert "s3cret" not in told

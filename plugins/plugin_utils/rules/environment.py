@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import Problems
+from ansible_collections.emperor.flask.plugins.plugin_utils.vaults import EXAMPLE
 
 # 255 bytes are the longest name of a file, which each variable becomes; a temporary name is longer.
 _ENV_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,199}")
@@ -30,6 +31,8 @@ def check(app: dict[str, Any], path: str, problems: Problems) -> None:
                 )
                 continue
             flaw = _value_flaw(value)
+            if key == "secrets" and not flaw and EXAMPLE in str(value):
+                flaw = f"is still the example, {EXAMPLE}; put yours into the vault"
             if flaw and key == "secrets":
                 # The value of a secret is never part of a message.
                 problems.add(where, f"app {app['name']}: secret {name} {flaw}")

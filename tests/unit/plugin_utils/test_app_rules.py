@@ -177,6 +177,8 @@ REFUSED = [
     ({"secrets": {"PYTHONPATH": "x"}}, f"secrets.PYTHONPATH: env name 'PYTHONPATH' is not allowed; {ENV_RULE}"),
     ({"environment": {"A/B": "x"}}, f"environment.A/B: env name 'A/B' is not allowed; {ENV_RULE}"),
     ({"secrets": {"DB_URL": ""}}, "secrets.DB_URL: app shop: secret DB_URL is not set"),
+    ({"secrets": {"A": "replace-me"}}, "secrets.A: app shop: secret A is still the example, replace-me; put yours into the vault"),
+    ({"secrets": {"A": "x://me:replace-me@db"}}, "secrets.A: app shop: secret A is still the example, replace-me; put yours into the vault"),
     ({"secrets": {"DB_URL": None}}, "secrets.DB_URL: app shop: secret DB_URL is not set"),
     ({"environment": {"A": ""}}, "environment.A: app shop: environment A is not set"),
     ({"environment": {"A": True}}, "environment.A: app shop: environment A is not a text; put it in quotes"),
