@@ -277,7 +277,10 @@ class Part:
 
 # The longest first, so that nobody waits for one at the end; scenarios of other names come last.
 # `installed` is not next to `default`, which it would wait for.
-LONG = ("ways", "lint", "unit", "build", "release", "faults", "isolation", "default", "sources", "density", "installed")
+LONG = (
+    *("ways", "lint", "unit", "build", "release", "faults", "isolation", "default"),
+    *("sources", "secrets", "density", "installed"),
+)
 SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
 PARTS = {
     part.name: part
@@ -297,6 +300,7 @@ ON_ONE = {
     "isolation": "debian12",
     "operations": "debian12",
     "release": "debian13",
+    "secrets": "debian13",
     "sources": "debian13",
     "ways": "debian13",
 }

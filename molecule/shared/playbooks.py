@@ -79,7 +79,21 @@ class Playbook:
             *(part for key, value in variables.items() for part in ("--extra-vars", f"{key}={value}")),
             f"playbooks/{name}.yml" if name != "site" else "site.yml",
         ]
-        environment = {
+        self.began = time.time()
+        self._process = subprocess.Popen(
+            self.command,
+            cwd=CLONE,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # So that it can be killed with all that it has started.
+            start_new_session=True,
+        )
+
+    def environment(self) -> dict[str, str]:
+        return {
             **os.environ,
             "ANSIBLE_CONFIG": str(CLONE / "ansible.cfg"),
             # Molecule's own value starts at its scenario's folder, and this run does not.
@@ -88,18 +102,6 @@ class Playbook:
             # What the result of a task says is read; what it would look like is not.
             "ANSIBLE_DEPRECATION_WARNINGS": "false",
         }
-        self.began = time.time()
-        self._process = subprocess.Popen(
-            self.command,
-            cwd=CLONE,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            # So that it can be killed with all that it has started.
-            start_new_session=True,
-        )
 
     def running(self) -> bool:
         return self._process.poll() is None
