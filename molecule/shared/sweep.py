@@ -26,9 +26,9 @@ _VAULT_ID = "planted"
 
 # Both read what to look for from their input: on a command line it would be found itself.
 _WATCH = r"""
-import json, os, pwd, select, sys, time
+import json, os, pwd, select, sys
 order = json.loads(sys.stdin.readline())
-own, samples, longest, seen, sightings = str(os.getpid()), 0, 0.0, set(), set()
+own, samples, sightings = str(os.getpid()), 0, set()
 needles = {text.encode(): name for text, name in order["needles"].items()}
 def read(pid, name):
     try:
@@ -44,7 +44,6 @@ def user_of(status):
         return uid.decode()
 print("watching", flush=True)
 while not select.select([sys.stdin], [], [], order["pause"])[0]:
-    begun = time.monotonic()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         if pid == own:
             continue
@@ -52,14 +51,12 @@ while not select.select([sys.stdin], [], [], order["pause"])[0]:
         before = read(pid, "status")
         for kind in order["kinds"] if before else ():
             text = read(pid, kind)
-            seen.add((pid, text[:200]))
             for needle in needles:
                 if needle in text:
                     user = user_of(read(pid, "status") or before)
                     sightings.add((needles[needle], kind, user, read(pid, "comm").decode().strip()))
     samples += 1
-    longest = max(longest, time.monotonic() - begun)
-print(json.dumps({"samples": samples, "longest": longest, "seen": len(seen), "sightings": sorted(sightings)}))
+print(json.dumps({"samples": samples, "sightings": sorted(sightings)}))
 """
 
 _SEARCH = r"""
@@ -210,9 +207,9 @@ class Watch:
         begin = ["podman", "exec", "--interactive", host, "python3"] if host else [sys.executable]
         # The environment of an app's processes on a host would be one of a user that the controller does not know.
         kinds = ["cmdline", "environ"] if host else ["cmdline"]
-        self._order = {"needles": needles(planted), "kinds": kinds, "pause": 0.02}
+        self._order = {"needles": needles(planted), "kinds": kinds, "pause": 0.03}
         self._command = [*begin, "-c", _WATCH]
-        self.samples, self.seen, self.longest = 0, 0, 0.0
+        self.samples = 0
         self.sightings: list[Sighting] = []
 
     def __enter__(self) -> Watch:
@@ -227,7 +224,7 @@ class Watch:
 
     def __exit__(self, *_: object) -> None:
         found = json.loads(self._process.communicate("\n")[0])
-        self.samples, self.seen, self.longest = found["samples"], found["seen"], found["longest"]
+        self.samples = found["samples"]
         self.sightings = [Sighting(*sighting) for sighting in found["sightings"]]
 
 
