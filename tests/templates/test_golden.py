@@ -93,6 +93,8 @@ OLD: dict[str, Any] = {
     "nginx_hsts": 0,
     "nginx_connections_per_address": 0,
 }
+# Ubuntu 22.04.
+OLDEST = {**OLD, "__nginx_info": {"version": "1.18.0", "openssl": "3.0.2", "http3": False, "ipv6": True}}
 DNS = {"plugin": "rfc2136", "credentials": {"dns_rfc2136_server": "192.0.2.53", "dns_rfc2136_secret": "cGFzcw=="}}
 STRICT: dict[str, Any] = {
     "baseline_firewall_allow": [
@@ -165,6 +167,10 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
     "nginx/00-unknown-host-ipv4.conf": (
         "flask-apps/00-unknown-host.conf.j2",
         nginx("flask-apps/00-unknown-host.conf.j2", **OLD),
+    ),
+    "nginx/00-unknown-host-oldest.conf": (
+        "flask-apps/00-unknown-host.conf.j2",
+        nginx("flask-apps/00-unknown-host.conf.j2", **OLDEST),
     ),
     "nginx/drop-in.conf": (
         "nginx.service.d/emperor-flask.conf.j2",
@@ -348,6 +354,14 @@ def test_nginx_and_uwsgi_can_read_it(name: str) -> None:
         assert ("strict", "true") in read_ini(made)
     elif name.endswith(".conf") and "drop-in" not in name:
         assert read_nginx(made)
+
+
+@pytest.mark.parametrize(
+    "template", sorted({template for name, (template, _) in CASES.items() if name.startswith("nginx/")})
+)
+def test_check_mode_on_a_bare_host_renders_what_nginx_would_get(template: str) -> None:
+    bare = {"version": "", "openssl": "", "http3": False, "ipv6": True}
+    assert nginx(template, __nginx_info=bare)().startswith(f"# {HEADER}\n")
 
 
 @pytest.mark.parametrize("file", ["stats", "vassal", "wake"])
