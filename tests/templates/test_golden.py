@@ -95,7 +95,7 @@ OLD: dict[str, Any] = {
 }
 # Ubuntu 22.04.
 OLDEST = {**OLD, "__nginx_info": {"version": "1.18.0", "openssl": "3.0.2", "http3": False, "ipv6": True}}
-DNS = {"plugin": "rfc2136", "credentials": {"dns_rfc2136_server": "192.0.2.53", "dns_rfc2136_secret": "cGFzcw=="}}
+DNS = {"plugin": "rfc2136", "credentials": {"dns_rfc2136_server": "192.0.2.53", "dns_rfc2136_secret": "cGFz#cw=="}}
 STRICT: dict[str, Any] = {
     "baseline_firewall_allow": [
         {"port": 9100, "protocol": "tcp", "from": ["192.0.2.0/24", "192.0.2.128/25", "2001:db8::/32"]},
