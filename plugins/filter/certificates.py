@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.emperor.flask.plugins.plugin_utils.pem import covers
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.tls import FILES, OFF, certified
 from ansible_collections.emperor.flask.plugins.plugin_utils.served import served_apps
 
@@ -17,7 +18,7 @@ version_added: 0.1.0
 author: The emperor.flask maintainers
 description:
   - A certificate belongs to the release that gets the traffic, as a site does; one that is given is that of the
-    inventory.
+    inventory, if it is for the names of that release. Else the host keeps the one that it has.
 options:
   _input:
     description: Plans, as M(emperor.flask.plan) returns them.
@@ -55,26 +56,27 @@ def certificates(
     apps: list[dict[str, Any]] | None = None,
     failures: list[dict[str, Any]] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return a certificate for each app that has TLS; apps with the same domains share theirs."""
+    """Return a certificate for each app that has TLS; those with the same names share theirs on the host."""
     given = {app["name"]: app for app in apps or []}
     served = [app for app in served_apps(plans, failures) if app["tls"] != OFF]
-    found = []
-    for app in served:
-        entry = {"app": app["name"], "source": app["tls"], "domains": _shared(app, served)}
-        if app["tls"] == FILES:
-            # One that the inventory no longer gives is the one that the host has.
-            pair = given.get(app["name"], {})
-            if not pair.get("certificate"):
-                continue
-            entry.update({key: str(pair[key]) for key in ("certificate", "certificate_key")})
-        found.append(entry)
-    return found
+    return [
+        {
+            "app": app["name"],
+            "source": app["tls"],
+            # Of this app alone: a run may be about it alone, and must not want another one than a run of all.
+            "domains": certified(app),
+            **(_given(given.get(app["name"], {}), certified(app)) if app["tls"] == FILES else {}),
+        }
+        for app in served
+    ]
 
 
-def _shared(app: dict[str, Any], others: list[dict[str, Any]]) -> list[str]:
-    """Return the names of an app, and those that lead to other apps of the same domains."""
-    same = [other for other in others if other["domains"] == app["domains"]]
-    return list(dict.fromkeys([*app["domains"], *(name for other in same for name in certified(other))]))
+def _given(app: dict[str, Any], names: list[str]) -> dict[str, str]:
+    """Return what the inventory gives, if it is for the names of the release that gets the traffic."""
+    certificate = str(app.get("certificate") or "")
+    if not certificate or not covers(certificate, names):
+        return {}
+    return {"certificate": certificate, "certificate_key": str(app["certificate_key"])}
 
 
 class FilterModule:

@@ -16,8 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.emperor.flask.plugins.module_utils import managed
 from ansible_collections.emperor.flask.plugins.module_utils.digests import digest
-from ansible_collections.emperor.flask.plugins.module_utils.files import point_link, remove_tree, write_file
+from ansible_collections.emperor.flask.plugins.module_utils.files import (
+    make_directory,
+    point_link,
+    remove_tree,
+    write_file,
+)
 
 with contextlib.suppress(ImportError):  # A bare host has none, and so no certificate that this could look at.
     from cryptography import x509
@@ -50,7 +56,8 @@ class Wanted:
     @property
     def name(self) -> str:
         """Return the name of its folder: the same for apps that share their domains."""
-        first = self.domains[0].replace("*", "_")
+        # certbot puts `.conf` behind it, and a file's name ends at 255 bytes.
+        first = self.domains[0].replace("*", "_")[:200]
         return f"flask-{first}-{digest([self.source, sorted(self.domains), self.issuer], 8)}"
 
     @property
@@ -108,6 +115,7 @@ def write_given(wanted: Wanted, certificate: str, key: str, check_mode: bool) ->
     if all(_content(wanted.folder / name) == content for name, content in files.items()):
         return False
     if not check_mode:
+        note_change()
         make_folder(wanted.folder)
         for name, content in files.items():
             write_file(wanted.folder / name, content, "root", "root", 0o600)
@@ -144,11 +152,18 @@ def lead_to(app: str, folder: Path | None, check_mode: bool, run: Run) -> bool:
     if folder is None:
         link.unlink()
     else:
+        note_change()
         make_folder(link.parent)
         point_link(link, str(folder))
     if before is not None:
         _drop(before, run)
     return True
+
+
+def note_change() -> None:
+    """Leave a mark that lets the end of the run reload nginx, which has read what is about to change."""
+    make_directory(managed.PENDING)
+    (managed.PENDING / "apps").touch()
 
 
 def linked() -> list[str]:

@@ -21,6 +21,8 @@ description:
     link of each app to its own.
   - Returns those that somebody has to make or to get first. Until then, an app keeps the certificate that it has, or
     gets one that browsers warn of.
+  - When nginx has to read one anew, a mark is left that M(emperor.flask.managed_files) calls C(pending), and that
+    reloads nginx with the sites of the apps.
   - Certificates that no app has any more are removed.
 extends_documentation_fragment:
   - emperor.flask.attributes.check
@@ -49,7 +51,9 @@ options:
         elements: str
         required: true
       certificate:
-        description: The given one, and those of who signed it, in PEM.
+        description: >-
+          The given one, and those of who signed it, in PEM. Without it, with O(wanted[].source) C(files), an app keeps
+          the one that it has.
         type: str
       certificate_key:
         description: Its private key, in PEM.
@@ -89,7 +93,7 @@ stopgaps:
   type: list
   elements: dict
 missing_packages:
-  description: Those of O(packages) that are not there, if anything is missing.
+  description: Those of O(packages) that are not there, if anything is to be made or to be got.
   returned: success
   type: list
   elements: str
@@ -149,14 +153,15 @@ def main() -> None:
     served: dict[str, str] = {}
     for asked in params["wanted"]:
         wanted = wanted_of(asked, params["authority"])
-        if wanted.source == FILES:
+        is_given = bool(asked["certificate"])
+        if is_given:
             given = (asked["certificate"], asked["certificate_key"])
             changed |= certificates.write_given(wanted, *given, module.check_mode)
-        elif not certificates.is_good(wanted.folder, wanted.source, now):
+        elif wanted.source != FILES and not certificates.is_good(wanted.folder, wanted.source, now):
             missing.append(wanted)
         # Nothing on the host need be able to read a given one: the controller has looked at it.
-        folder = wanted.folder if wanted.source == FILES else certificates.choose(wanted, now)
-        if folder is None and wanted.source == ACME:
+        folder = wanted.folder if is_given else certificates.choose(wanted, now)
+        if folder is None and wanted.source != SELFSIGNED:
             stopgaps.append(wanted.stopgap)
         elif folder is not None:
             changed |= certificates.lead_to(wanted.app, folder, module.check_mode, module.run_command)
@@ -165,11 +170,14 @@ def main() -> None:
         changed |= certificates.lead_to(app, None, module.check_mode, module.run_command)
     if not module.check_mode:
         certificates.tidy(module.run_command, now)
+        if stopgaps or any(wanted.source == SELFSIGNED for wanted in missing):
+            # Such a one may be made anew where it is, which no link shows.
+            certificates.note_change()
     module.exit_json(
-        changed=changed or bool(missing and module.check_mode),
+        changed=changed or bool((missing or stopgaps) and module.check_mode),
         missing=distinct(missing),
         stopgaps=distinct(stopgaps),
-        missing_packages=packages.missing(module, params["packages"]) if missing else [],
+        missing_packages=packages.missing(module, params["packages"]) if missing or stopgaps else [],
         served=served,
     )
 

@@ -10,9 +10,13 @@ from itertools import pairwise
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 _BEGIN = "-----BEGIN CERTIFICATE-----"
+_KEY = "PRIVATE KEY-----"
+# Below security level 2 of OpenSSL, nginx would not start, with all apps.
+_RSA_BITS, _OLD_HASHES = 2048, ("md5", "sha1")
 _HOW = "give its text in PEM, such as \"{{ lookup('ansible.builtin.file', 'shop.pem') }}\""
 
 
@@ -28,11 +32,17 @@ def check_pair(certificate: str, key: str, names: Sequence[str]) -> None:
     """Check that a certificate with its chain is for these names, valid now, and that of the key. Raises PemError."""
     chain = _chain(certificate)
     leaf = chain[0]
+    called = [
+        f"the certificate of {names[0]}",
+        *(f"certificate {place} of the chain" for place in range(2, len(chain) + 1)),
+    ]
+    for link, which in zip(chain, called, strict=True):
+        if weakness := _weakness(link):
+            raise PemError("certificate", f"{which} has {weakness}, which nginx refuses; get a new one")
     _check_key(leaf, key, names[0])
     today = datetime.datetime.now(datetime.timezone.utc)
-    for place, link in enumerate(chain):
+    for link, which in zip(chain, called, strict=True):
         begin, end = validity(link)
-        which = f"the certificate of {names[0]}" if place == 0 else f"certificate {place + 1} of the chain"
         if end < today:
             raise PemError("certificate", f"{which} has expired on {end:%Y-%m-%d}; get a new one")
         if begin > today:
@@ -46,6 +56,12 @@ def check_pair(certificate: str, key: str, names: Sequence[str]) -> None:
             raise PemError("certificate", f"certificate {place} of the chain {why}")
     if len(chain) == 1 and leaf.issuer != leaf.subject:
         raise PemError("certificate", "has no chain; put the certificates of who signed it below it (fullchain.pem)")
+
+
+def covers(text: str, names: Sequence[str]) -> bool:
+    """Tell whether a checked certificate is for all these names."""
+    leaf = _chain(text)[0]
+    return all(is_for(leaf, name) for name in names)
 
 
 def validity(certificate: x509.Certificate) -> tuple[datetime.datetime, datetime.datetime]:
@@ -64,9 +80,26 @@ def is_for(certificate: x509.Certificate, name: str) -> bool:
     return name in known or (not name.startswith("*.") and f"*.{name.partition('.')[2]}" in known)
 
 
+def _weakness(certificate: x509.Certificate) -> str:
+    """Return what OpenSSL, as distributions set it, takes no certificate for, or an empty text."""
+    try:
+        key, hashed = certificate.public_key(), certificate.signature_hash_algorithm
+    except (ValueError, UnsupportedAlgorithm):
+        return "a key or a signature of an unknown kind"
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < _RSA_BITS:
+        return f"an RSA key of {key.key_size} bits"
+    # Nobody looks at the signature of one that signs itself.
+    if hashed is not None and hashed.name in _OLD_HASHES and certificate.issuer != certificate.subject:
+        return f"a signature by {hashed.name.upper()}"
+    return ""
+
+
 def _chain(text: str) -> list[x509.Certificate]:
     if _BEGIN not in text:
         raise PemError("certificate", f"is no certificate; {_HOW}")
+    if _KEY in text:
+        # Ansible would show it, as it shows a certificate.
+        raise PemError("certificate", "has a private key in it; move that into certificate_key, and into a vault file")
     blocks = [f"{_BEGIN}{block}" for block in text.split(_BEGIN)[1:]]
     try:
         return [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
@@ -77,14 +110,14 @@ def _chain(text: str) -> list[x509.Certificate]:
 def _has_signed(upper: x509.Certificate, lower: x509.Certificate) -> bool:
     try:
         lower.verify_directly_issued_by(upper)
-    except (InvalidSignature, ValueError, TypeError):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return True
 
 
 def _check_key(leaf: x509.Certificate, text: str, name: str) -> None:
     where = "certificate_key"
-    if "PRIVATE KEY-----" not in text:
+    if _KEY not in text:
         raise PemError(where, "is no private key; give its text in PEM, from a vault file, after 'certificate_key: |'")
     try:
         key = load_pem_private_key(text.encode(), password=None)

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.emperor.flask.plugins.module_utils import status
+from ansible_collections.emperor.flask.plugins.module_utils import servers, status
 from ansible_collections.emperor.flask.plugins.module_utils.layout import AppLayout
 from ansible_collections.emperor.flask.plugins.module_utils.status import Process, Work
 from ansible_collections.emperor.flask.plugins.module_utils.units import Unit
+from ansible_collections.emperor.flask.plugins.module_utils.uwsgi_client import Answer
+from ansible_collections.emperor.flask.tests.support.hosts import ID, Host
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
 
@@ -126,3 +128,26 @@ def test_the_states_of_what_runs_beside_requests(found: dict[str, Unit], states:
 
 def test_a_release_of_an_earlier_version_has_nothing_beside_requests() -> None:
     assert status.background(AppLayout("shop"), {}, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("tls", "scheme"),
+    [({}, "http"), ({"tls": "off"}, "http"), ({"tls": "acme"}, "https"), ({"tls": "files"}, "https")],
+)
+def test_an_app_is_asked_as_its_visitors_ask(
+    tls: dict[str, str], scheme: str, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that sends requests without TLS elsewhere would seem ill."""
+    asked: list[str] = []
+
+    class Server:
+        link = "uwsgi.sock"
+
+        def get(self, *arguments: Any) -> Answer:
+            asked.append(arguments[3])
+            return Answer(200, {"x-emperor-release": ID}, b"")
+
+    monkeypatch.setattr(servers, "of_release", lambda _folder: Server())
+    description = {"domains": ["shop.example.org"], "health": {"path": "/"}, **tls}
+    assert status.ask(AppLayout("shop"), ID, description, 1) == ""
+    assert asked == [scheme]
