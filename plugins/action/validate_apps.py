@@ -10,7 +10,9 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
+from ansible_collections.emperor.flask.plugins.plugin_utils.nginx_settings import PORTS, SETTINGS, flaws
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.listen import clashes, warnings
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.tls import unproved
 from ansible_collections.emperor.flask.plugins.plugin_utils.vaults import clear_vaults, remedy
 
 
@@ -18,14 +20,19 @@ class ActionModule(AppAction):
     """Validates, warns, and returns the names alone: complete apps hold secrets."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset({"apps", "tls"})
+    _VALID_ARGS = frozenset({"apps", "tls", "acme_dns"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Fail with all mistakes, or name the apps."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         apps = self.checked_apps()
-        nginx = (task_vars or {}).get("nginx_http_port")
-        if found := [text for app in apps for text in clashes(app, nginx)]:
+        variables = task_vars or {}
+        nginx = {name: self._templar.template(variables[name]) for name in SETTINGS if name in variables}
+        ports = {name: nginx[name] for name in PORTS if name in nginx}
+        found = [*flaws(nginx), *(text for app in apps for text in clashes(app, ports))]
+        if not self._task.args.get("acme_dns", True):
+            found += [text for app in apps for text in unproved(app)]
+        if found:
             raise AnsibleActionFail("\n".join(found))
         for warning in [*(text for app in apps for text in warnings(app)), *_clear_vaults(task_vars or {})]:
             self._display.warning(warning)

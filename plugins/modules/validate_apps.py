@@ -26,6 +26,10 @@ options:
     type: str
     choices: [acme, selfsigned, files, "off"]
     default: "off"
+  acme_dns:
+    description: Whether an ACME authority is shown by DNS whose a name is, which it asks for names with C(*).
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""

@@ -111,3 +111,25 @@ def test_right_apps_get_through_to_the_hosts(run: Run, inventory: Path) -> None:
     found = run("ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps({"flask_apps": [minimal()], **PLAIN}))
     assert "UNREACHABLE" in found.said
     assert "mistake" not in found.said
+
+
+SETTINGS = {
+    "flask_apps": [minimal(domains=["*.x.test"], source={"path": "app"}, listen={"http": "127.0.0.1:8443"})],
+    "nginx_https_port": "{{ 8000 + 443 }}",
+    "nginx_trusted_proxies": ["192.0.2.7/24"],
+    "nginx_hsts": -1,
+}
+
+
+@pytest.mark.parametrize("dns", [{}, {"certificates_acme_dns": {"plugin": "rfc2136"}}])
+def test_what_only_all_roles_together_know_is_refused_too(run: Run, inventory: Path, dns: dict[str, object]) -> None:
+    found = run("ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps({**SETTINGS, **dns}))
+    proof = "acme proves a name with '*' by DNS alone; set certificates_acme_dns with its plugin, or list each name"
+    said = [
+        "nginx_hsts: -1 is no whole number from 0 on; leave it out for the role's own",
+        "nginx_trusted_proxies[0]: '192.0.2.7/24' is no address or network; try 192.0.2.0/24",
+        "app shop: listen.http: port 8443 is nginx's (nginx_https_port); take another",
+        f"app shop: domains: *.x.test: {proof}",
+    ]
+    assert [line for line in said if line not in found.said] == (said[3:] if dns else [])
+    assert re.findall(r"unreachable=(\d+)", found.output) == ["0", "0"]

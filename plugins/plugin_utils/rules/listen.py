@@ -78,12 +78,13 @@ def ports(app: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
             yield protocol, int(match["port"])
 
 
-def clashes(app: Mapping[str, Any], nginx: object) -> list[str]:
-    """Return what a checked app wants of the port that nginx has."""
+def clashes(app: Mapping[str, Any], nginx: Mapping[str, object]) -> list[str]:
+    """Return what a checked app wants of the ports that nginx has, by the names of its variables."""
     return [
-        f"app {app['name']}: listen.{protocol}: port {port} is nginx's (nginx_http_port); take another"
+        f"app {app['name']}: listen.{protocol}: port {port} is nginx's ({variable}); take another"
         for protocol, port in ports(app)
-        if str(port) == str(nginx)
+        for variable, taken in nginx.items()
+        if str(port) == str(taken)
     ]
 
 

@@ -16,6 +16,8 @@ OFF, ACME, SELFSIGNED, FILES = "off", "acme", "selfsigned", "files"
 _KEYS = ("certificate", "certificate_key")
 # Names that no certificate authority can reach: https://www.rfc-editor.org/rfc/rfc6761#section-6.3
 _LOCAL = re.compile(r"(.+\.)?localhost|[0-9.]+")
+# https://letsencrypt.org/docs/rate-limits/; other authorities have the same.
+_MOST_NAMES = 100
 
 
 def check(app: dict[str, Any], path: str, problems: Problems) -> None:
@@ -28,6 +30,9 @@ def check(app: dict[str, Any], path: str, problems: Problems) -> None:
             if _LOCAL.fullmatch(name):
                 instead = "use selfsigned or 'off'" + ("" if app["domains"] else ", or give domains")
                 problems.add(f"{path}.tls", f"acme has no certificate for {name}; {instead}")
+        if (count := len(certified(app))) > _MOST_NAMES:
+            many = f"{count} names, with redirect_domains, and acme has at most {_MOST_NAMES} in a certificate"
+            problems.add(f"{path}.domains", f"{many}; use a name with '*.'")
     if app["tls"] == FILES:
         _check_files(app, path, problems)
 
@@ -40,6 +45,17 @@ def check_together(apps: Mapping[int, dict[str, Any]], problems: Problems) -> No
             if shares and app["name"] > other["name"] and app["tls"] != other["tls"]:
                 why = f"is {app['tls']}, and {other['tls']} for app {other['name']}, which has the same domains"
                 problems.add(f"{VARIABLE}[{index}].tls", f"{why}; give both the same")
+
+
+def unproved(app: Mapping[str, Any]) -> list[str]:
+    """Return what no authority gives a checked app whose names are proved by requests."""
+    how = "acme proves a name with '*' by DNS alone; set certificates_acme_dns with its plugin, or list each name"
+    return [
+        f"app {app['name']}: {key}: {name}: {how}"
+        for key in ("domains", "redirect_domains")
+        for name in app[key]
+        if app["tls"] == ACME and name.startswith("*")
+    ]
 
 
 def finish(app: Mapping[str, Any]) -> dict[str, Any]:

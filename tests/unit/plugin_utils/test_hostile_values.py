@@ -85,7 +85,8 @@ FIELDS = {
     "uwsgi address": Field("127.0.0.1:9077", lambda value: {"listen": {"uwsgi": value}}),
     "installer": Field("uv", lambda value: {"installer": value}),
 }
-# Times become seconds; what is part of a pattern of nginx is written so that no letter is one there.
+# Times become seconds, names of headers small letters; what is part of a pattern of nginx is written so that no letter
+# is one there.
 CHANGED = {
     "wildcard": Field("*.seedling.test", lambda value: {"domains": [value]}),
     "mount": Field("/seedling", lambda value: {"mount": value}),
@@ -97,6 +98,7 @@ CHANGED = {
     "lifetime": Field("77s", lambda value: {"workers": {"max_lifetime": value}}),
     "idle": Field("77s", lambda value: {"idle": value}),
     "drain timeout": Field("77s", lambda value: {"drain_timeout": value}),
+    "header": Field("X-Seedling", lambda value: {"headers": {value: "x"}}),
     "expires": Field("77s", lambda value: {"static": [{"url": "/s", "path": "s", "expires": value}]}),
 }
 

@@ -56,11 +56,13 @@ def test_a_port_belongs_to_one_app_of_the_host() -> None:
     assert mistakes(*apps) == ["flask_apps[1].listen.uwsgi: port 3031 is used by app a (uwsgi); take another"]
 
 
-@pytest.mark.parametrize("nginx", [9090, "9090"])
-def test_the_port_of_nginx_is_taken(nginx: object) -> None:
+@pytest.mark.parametrize("variable", ["nginx_http_port", "nginx_https_port"])
+@pytest.mark.parametrize("port", [9090, "9090"])
+def test_the_ports_of_nginx_are_taken(variable: str, port: object) -> None:
     app = complete(minimal(listen={"http": "127.0.0.1:9090", "uwsgi": "127.0.0.1:3031"}))
-    assert clashes(app, nginx) == ["app shop: listen.http: port 9090 is nginx's (nginx_http_port); take another"]
-    assert clashes(app, 80) == clashes(app, None) == []
+    nginx = {"nginx_http_port": 80, "nginx_https_port": 443, variable: port}
+    assert clashes(app, nginx) == [f"app shop: listen.http: port 9090 is nginx's ({variable}); take another"]
+    assert clashes(app, {variable: 80}) == clashes(app, {}) == []
 
 
 def test_an_address_of_the_host_alone_is_no_cause_for_a_warning() -> None:
