@@ -77,7 +77,7 @@ def validity(certificate: x509.Certificate) -> tuple[datetime.datetime, datetime
 def is_for(certificate: x509.Certificate, name: str) -> bool:
     """Tell whether visitors take a certificate for a name, `*.` included."""
     known = _names(certificate)
-    return name in known or (not name.startswith("*.") and f"*.{name.partition('.')[2]}" in known)
+    return name in known or f"*.{name.partition('.')[2]}" in known
 
 
 def _weakness(certificate: x509.Certificate) -> str:
