@@ -53,6 +53,10 @@ EXAMPLES = {
     "packages": "packages: [libpq5]",
     "domains": 'domains: [shop.example.org, "*.shop.example.org"]',
     "redirect_domains": "redirect_domains: [www.shop.example.org]",
+    "tls": "tls: selfsigned",
+    "certificate": "{tls: files, certificate: \"{{ lookup('ansible.builtin.file', 'shop.pem') }}\"}",
+    "certificate_key": '{tls: files, certificate_key: "{{ vault_shop_certificate_key }}"}',
+    "headers": "headers: {X-Frame-Options: DENY}",
     "mount": "mount: /shop",
     "environment": "environment: {LOG_LEVEL: info}",
     "secrets": 'secrets: "{{ vault_shop_secrets }}"',
@@ -257,6 +261,8 @@ def without_vault(app: dict[str, Any]) -> dict[str, Any]:
     asks = any(entry.get("auth_basic") for entry in app.get("access", []))
     values: dict[str, Any] = {"secrets": {}, "auth_basic_users": {"ada": "$6$saltsalt$" + "x" * 86} if asks else {}}
     secret = {key: value for key, value in values.items() if "{{" in str(app.get(key))}
+    if app.get("tls") == "files":
+        app = {key: value for key, value in app.items() if key not in ("tls", "certificate", "certificate_key")}
     return {**app, "source": source, **secret}
 
 
