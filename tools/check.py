@@ -296,7 +296,9 @@ GROUPS = {"molecule": SCENARIOS}
 # When all are run, these are on one distribution, and the others on both: two cores need 40 minutes for that.
 # `installed` is `default` on Debian 13.
 ON_ONE = {
+    "baseline": "debian12",
     "default": "debian12",
+    "hardening": "debian13",
     "isolation": "debian12",
     "operations": "debian12",
     "release": "debian13",

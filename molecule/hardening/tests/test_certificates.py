@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.x509.oid import NameOID
 
 from door import Door
 from playbooks import Run, play
@@ -69,6 +76,36 @@ def certificates(host: Any) -> dict[str, str]:
     """Return where the link of each app leads."""
     lines = host.check_output("find /etc/flask-certificates/apps -type l -printf '%f %l\\n'").splitlines()
     return dict(line.split() for line in lines)
+
+
+def serial(door: Door, app: str) -> str:
+    """Return the number of the certificate that visitors of an app see."""
+    name = f"{app}.{door.domain}"
+    return door.run(
+        f"echo | openssl s_client -connect {name}:443 -servername {name} 2>/dev/null | openssl x509 -noout -serial"
+    )
+
+
+def make_pair(name: str, signer: Path, folder: Path) -> None:
+    """Make another certificate for a name, by the one that has signed the first."""
+    authority = x509.load_pem_x509_certificate((signer / "signer.pem").read_bytes())
+    signing = load_pem_private_key((signer / "signer-key.pem").read_bytes(), None)
+    assert isinstance(signing, ec.EllipticCurvePrivateKey)
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(timezone.utc)
+    leaf = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(authority.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=90))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(signing, hashes.SHA256())
+    )
+    chain = leaf.public_bytes(Encoding.PEM) + authority.public_bytes(Encoding.PEM)
+    (folder / "fullchain.pem").write_bytes(chain)
+    (folder / "privkey.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 @pytest.fixture
@@ -130,6 +167,21 @@ def test_a_forced_renewal_loses_no_request(host: Any, door: Door, figures: list[
     assert told["lost"] == []
     assert told["total"] > 50
     assert told["certificates"] == 2, "nginx has the old one still"
+
+
+def test_a_given_certificate_is_replaced(host: Any, door: Door, inventory: Path, tmp_path: Path) -> None:
+    before = serial(door, "given")
+    name = host.backend.get_hostname()
+    signer = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], name)
+    make_pair(f"given.{door.domain}", signer, tmp_path)
+    with asking(door, "given") as told:
+        deploy(host, inventory, app="given", given=str(tmp_path)).good()
+    assert told["lost"] == []
+    assert serial(door, "given") != before
+    assert [name for name in certificates(host) if name == "given"] == ["given"]
+    assert host.check_output("ls /etc/flask-certificates/issued | grep -c flask-given.") == "1", "the old one is there"
+    deploy(host, inventory, app="given").good()
+    assert serial(door, "given") == before
 
 
 def test_the_timer_renews(host: Any) -> None:
