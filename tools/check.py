@@ -278,8 +278,8 @@ class Part:
 # The longest first, so that nobody waits for one at the end; scenarios of other names come last.
 # `installed` is not next to `default`, which it would wait for.
 LONG = (
-    *("ways", "lint", "unit", "build", "release", "faults", "isolation", "default"),
-    *("sources", "secrets", "density", "installed"),
+    *("ways", "lint", "unit", "build", "release", "faults", "isolation", "hardening", "default"),
+    *("baseline", "secrets", "sources", "density", "installed"),
 )
 SCENARIOS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
 PARTS = {
