@@ -36,7 +36,7 @@ HEADER = "Managed by the Ansible collection emperor.flask; changes are overwritt
 
 def nginx(template: str, ipv6: bool = True, **variables: object) -> Callable[[], str]:
     info = {"version": "1.26.3", "openssl": "3.5.1", "http3": True, "ipv6": ipv6}
-    given = {"__nginx_info": info, **variables}
+    given = {"__nginx_info": info, "nginx_http3": "auto", **variables}
     return lambda: render("nginx", template, given)
 
 
