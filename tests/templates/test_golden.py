@@ -51,7 +51,7 @@ def baseline(
     """Return how a template of the role is rendered; its rules come from a filter, called here as it does."""
     seen = {"ssh_ports": list(ports), "ignored": ["192.0.2.7"], "parts": {}}
     given = {**role_variables("baseline"), **variables}
-    web = [{"port": 80, "protocol": "tcp"}, {"port": 443, "protocol": "tcp"}, {"port": 443, "protocol": "udp"}]
+    web = [{"port": 80, "protocol": "tcp"}, {"port": 443, "protocol": "tcp"}]
     rules = openings(
         given["baseline_firewall_allow"],
         [complete(app) for app in apps],
