@@ -85,8 +85,10 @@ class Stranger:
 class Operator:
     """Somebody who provisions one host, from the controller or over ssh."""
 
-    def __init__(self, inventory: Path, host: str, key: Path) -> None:
+    def __init__(self, inventory: Path, host: str, key: Path, host_keys: str) -> None:
         self.inventory, self.host, self.key = inventory, host, key
+        self.known = key.with_name(f"known-{host}")
+        self.known.write_text("".join(f"{host} {line}\n" for line in host_keys.splitlines()), encoding="utf-8")
 
     def play(self, *options: str, **variables: Any) -> Run:
         return play(self.inventory, "site", self.host, "--tags", "baseline", *options, *extra(variables))
@@ -95,7 +97,8 @@ class Operator:
         return self.start_by_ssh(port, **variables).wait()
 
     def start_by_ssh(self, port: int = 22, **variables: Any) -> Playbook:
-        known = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=5"
+        # By its name, which no port changes.
+        known = f"-o UserKnownHostsFile={self.known} -o HostKeyAlias={self.host} -o ConnectTimeout=5"
         # A connection of its own for each run, as that of another day.
         mine = f"{known} -o ControlPath={self.key.parent}/{uuid.uuid4().hex[:8]}"
         ssh = {

@@ -95,7 +95,7 @@ def test_a_mistake_on_one_host_keeps_the_others_untouched(run: Run, inventory: P
 
 
 def test_a_mistake_in_the_baseline_is_named_before_a_host_is_touched(run: Run, inventory: Path) -> None:
-    bad = {"flask_apps": [minimal()], "baseline_swap": "2 GB", "baseline_firewal": False}
+    bad = {"flask_apps": [minimal()], "baseline_swap": "2 GB", "baseline_firewal": False, **PLAIN}
     found = run("ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps(bad))
     assert found.code != 0
     assert "baseline_swap: '2 GB' is not a size; try 2g, or 0 for none" in found.said

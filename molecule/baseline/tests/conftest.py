@@ -70,7 +70,7 @@ def operator(host: Any, inventory: Path, name: str, key: Path) -> Operator:
         "echo %s >/home/deploy/.ssh/authorized_keys; systemctl start ssh",
         public,
     )
-    return Operator(inventory, name, key)
+    return Operator(inventory, name, key, host.check_output("cat /etc/ssh/ssh_host_*_key.pub"))
 
 
 @pytest.fixture
