@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.emperor.flask.plugins.plugin_utils.pem import covers
+from ansible_collections.emperor.flask.plugins.plugin_utils.pem import covers, has_ocsp
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.tls import FILES, OFF, certified
 from ansible_collections.emperor.flask.plugins.plugin_utils.served import served_apps
 
@@ -71,12 +71,16 @@ def certificates(
     ]
 
 
-def _given(app: dict[str, Any], names: list[str]) -> dict[str, str]:
+def _given(app: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """Return what the inventory gives, if it is for the names of the release that gets the traffic."""
     certificate = str(app.get("certificate") or "")
     if not certificate or not covers(certificate, names):
         return {}
-    return {"certificate": certificate, "certificate_key": str(app["certificate_key"])}
+    return {
+        "certificate": certificate,
+        "certificate_key": str(app["certificate_key"]),
+        "stapled": has_ocsp(certificate),
+    }
 
 
 class FilterModule:

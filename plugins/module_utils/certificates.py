@@ -35,6 +35,8 @@ ACME, SELFSIGNED, FILES = "acme", "selfsigned", "files"
 # Runs a command.
 Run = Callable[[list[str]], object]
 CHAIN, KEY = "fullchain.pem", "privkey.pem"
+# What a site includes, where it is: whether a signer answers by OCSP comes and goes with the certificate.
+STAPLING = "stapling.conf"
 # certbot renews 30 days before the end (its own default); what we make ourselves, we renew as early.
 _RENEW = datetime.timedelta(days=30)
 # Seconds: longer than any run takes.
@@ -109,9 +111,9 @@ def served(app: str) -> dict[str, Any] | None:
     return {"ends": end.isoformat(timespec="seconds"), "renewed": link.readlink().parent == CERTBOT}
 
 
-def write_given(wanted: Wanted, certificate: str, key: str, check_mode: bool) -> bool:
+def write_given(wanted: Wanted, certificate: str, key: str, stapled: bool, check_mode: bool) -> bool:
     """Write a certificate that somebody gives; tell whether it was not there."""
-    files = {CHAIN: _lines(certificate), KEY: _lines(key)}
+    files = {CHAIN: _lines(certificate), KEY: _lines(key)} | ({STAPLING: b"ssl_stapling on;\n"} if stapled else {})
     if all(_content(wanted.folder / name) == content for name, content in files.items()):
         return False
     if not check_mode:

@@ -58,6 +58,12 @@ options:
       certificate_key:
         description: Its private key, in PEM.
         type: str
+      stapled:
+        description: >-
+          Whether nginx shall send with it what its signer says of it by OCSP, so that no visitor has to ask. Let's
+          Encrypt and others have none any more.
+        type: bool
+        default: false
   authority:
     description: Address of the authority's directory, for those with C(source) C(acme).
     type: str
@@ -135,6 +141,7 @@ def main() -> None:
         "domains": {"type": "list", "elements": "str", "required": True},
         "certificate": {"type": "str"},
         "certificate_key": {"type": "str", "no_log": True},
+        "stapled": {"type": "bool", "default": False},
     }
     module = AnsibleModule(
         argument_spec={
@@ -155,7 +162,7 @@ def main() -> None:
         wanted = wanted_of(asked, params["authority"])
         is_given = bool(asked["certificate"])
         if is_given:
-            given = (asked["certificate"], asked["certificate_key"])
+            given = (asked["certificate"], asked["certificate_key"], asked["stapled"])
             changed |= certificates.write_given(wanted, *given, module.check_mode)
         elif wanted.source != FILES and not certificates.is_good(wanted.folder, wanted.source, now):
             missing.append(wanted)

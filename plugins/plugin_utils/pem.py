@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 _BEGIN = "-----BEGIN CERTIFICATE-----"
 _KEY = "PRIVATE KEY-----"
@@ -62,6 +63,15 @@ def covers(text: str, names: Sequence[str]) -> bool:
     """Tell whether a checked certificate is for all these names."""
     leaf = _chain(text)[0]
     return all(is_for(leaf, name) for name in names)
+
+
+def has_ocsp(text: str) -> bool:
+    """Tell whether who signed a checked certificate answers by OCSP if it is still good."""
+    try:
+        known = _chain(text)[0].extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    except x509.ExtensionNotFound:
+        return False
+    return any(entry.access_method == AuthorityInformationAccessOID.OCSP for entry in known)
 
 
 def validity(certificate: x509.Certificate) -> tuple[datetime.datetime, datetime.datetime]:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -51,8 +52,9 @@ def certificate(
     days: tuple[float, float] = (-1, 90),
     signer: str = "authority",
     subject: str = "",
+    ocsp: str = "",
 ) -> str:
-    """Return one for these names, valid from and until so many days from now."""
+    """Return one for these names, valid from and until so many days from now; `ocsp` says where its signer answers."""
     title = subject or (names[0] if names else "nobody")
 
     def called(text: str) -> x509.Name:
@@ -69,6 +71,9 @@ def certificate(
     )
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), critical=False)
+    if ocsp:
+        where = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(ocsp))
+        builder = builder.add_extension(x509.AuthorityInformationAccess([where]), critical=False)
     return builder.sign(key_of(signer), hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
@@ -76,9 +81,9 @@ def authority(name: str = "authority", signer: str = "root") -> str:
     return certificate([], key_of(name), signer=signer, subject=name)
 
 
-def pair(names: Sequence[str], days: tuple[float, float] = (-1, 90)) -> Pair:
+def pair(names: Sequence[str], days: tuple[float, float] = (-1, 90), ocsp: str = "") -> Pair:
     """Return a good one, with its chain."""
-    return Pair(certificate(names, days=days) + authority(), pem(key_of(names[0])))
+    return Pair(certificate(names, days=days, ocsp=ocsp) + authority(), pem(key_of(names[0])))
 
 
 def _name(name: str) -> x509.GeneralName:

@@ -17,9 +17,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
-from door import Door
+from door import STRANGER, Door
 from playbooks import Run, play
 
 testinfra_hosts = ["ansible://app"]
@@ -86,8 +86,43 @@ def serial(door: Door, app: str) -> str:
     )
 
 
+_OCSP_PORT = 2560
+_OCSP = x509.AccessDescription(
+    AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(f"http://{STRANGER}:{_OCSP_PORT}")
+)
+
+
+@contextmanager
+def answering(stranger: Any, certificate: str, signer: Path) -> Iterator[None]:
+    """Let who has signed a certificate answer by OCSP that it is good."""
+    leaf = x509.load_pem_x509_certificate(certificate.encode())
+    index = f"V\t391231235959Z\t\t{leaf.serial_number:X}\tunknown\t/CN=given\n"
+    files = {"index.txt": index, **{name: (signer / name).read_text() for name in ("signer.pem", "signer-key.pem")}}
+    for name, text in files.items():
+        stranger.check_output("mkdir -p /run/ocsp; printf %%s %s >/run/ocsp/%s", text, name)
+    respond = (
+        f"openssl ocsp -port {_OCSP_PORT} -index index.txt -CA signer.pem -rsigner signer.pem -rkey signer-key.pem"
+    )
+    stranger.check_output(f"systemd-run --quiet --unit=ocsp --working-directory=/run/ocsp {respond}")
+    try:
+        yield
+    finally:
+        stranger.check_output("systemctl stop ocsp")
+
+
+def stapled(door: Door, app: str) -> bool:
+    """Tell whether nginx sends along what the signer says; it asks after its first visitor."""
+    name = f"{app}.{door.domain}"
+    look = f"echo | openssl s_client -connect {name}:443 -servername {name} -status 2>/dev/null"
+    for _ in range(20):
+        if "OCSP Response Status: successful" in door.run(look):
+            return True
+        time.sleep(0.5)
+    return False
+
+
 def make_pair(name: str, signer: Path, folder: Path) -> None:
-    """Make another certificate for a name, by the one that has signed the first."""
+    """Make another certificate for a name, by the one that has signed the first, who answers by OCSP."""
     authority = x509.load_pem_x509_certificate((signer / "signer.pem").read_bytes())
     signing = load_pem_private_key((signer / "signer-key.pem").read_bytes(), None)
     assert isinstance(signing, ec.EllipticCurvePrivateKey)
@@ -101,6 +136,7 @@ def make_pair(name: str, signer: Path, folder: Path) -> None:
         .not_valid_before(now - timedelta(minutes=5))
         .not_valid_after(now + timedelta(days=90))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.AuthorityInformationAccess([_OCSP]), critical=False)
         .sign(signing, hashes.SHA256())
     )
     chain = leaf.public_bytes(Encoding.PEM) + authority.public_bytes(Encoding.PEM)
@@ -157,6 +193,38 @@ def test_a_name_that_the_authority_cannot_reach_harms_no_other_app(
     assert visitor.get("/").status == 200
 
 
+def test_a_name_with_an_asterisk_is_proved_by_dns(
+    host: Any, stranger: Any, door: Door, inventory: Path, late: None
+) -> None:
+    """The authority's host serves the DNS, and certbot changes it as the key there allows."""
+    secret = stranger.check_output("sed -nE 's/.*secret \"(.*)\";/\\1/p' /etc/bind/certbot.key")
+    dns = {
+        "plugin": "rfc2136",
+        "credentials": {
+            "dns_rfc2136_server": stranger.check_output("hostname -I").split()[0],
+            "dns_rfc2136_name": "certbot.",
+            "dns_rfc2136_secret": secret,
+            "dns_rfc2136_algorithm": "HMAC-SHA512",
+        },
+        "propagation": 1,
+    }
+    variables = {"late": f"*.late.{door.domain}", "certificates_acme_dns": dns}
+    run = play(inventory, "deploy", host.backend.get_hostname(), "--extra-vars", json.dumps(variables)).good()
+    assert secret not in run.output
+    file = host.file("/etc/letsencrypt/flask-rfc2136.ini")
+    assert (file.user, file.mode) == ("root", 0o600)
+    visitor = door.visitor("late")
+    visitor.name = f"any.late.{door.domain}"
+    assert visitor.get("/").status == 200
+    link = "/etc/flask-certificates/apps/late/fullchain.pem"
+    names = host.check_output(f"openssl x509 -in {link} -noout -ext subjectAltName")
+    assert f"DNS:*.late.{door.domain}" in names
+    before = host.file(link).sha256sum
+    lineage = Path(certificates(host)["late"]).name
+    host.check_output(f"certbot renew --force-renewal --no-random-sleep-on-renew --cert-name {lineage}")
+    assert host.file(link).sha256sum != before
+
+
 def test_a_forced_renewal_loses_no_request(host: Any, door: Door, figures: list[str]) -> None:
     name = Path(certificates(host)["guestbook"]).name
     with asking(door, "guestbook") as told:
@@ -169,7 +237,7 @@ def test_a_forced_renewal_loses_no_request(host: Any, door: Door, figures: list[
     assert told["certificates"] == 2, "nginx has the old one still"
 
 
-def test_a_given_certificate_is_replaced(host: Any, door: Door, inventory: Path, tmp_path: Path) -> None:
+def test_a_given_certificate_is_replaced(host: Any, stranger: Any, door: Door, inventory: Path, tmp_path: Path) -> None:
     before = serial(door, "given")
     name = host.backend.get_hostname()
     signer = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], name)
@@ -178,6 +246,8 @@ def test_a_given_certificate_is_replaced(host: Any, door: Door, inventory: Path,
         deploy(host, inventory, app="given", given=str(tmp_path)).good()
     assert told["lost"] == []
     assert serial(door, "given") != before
+    with answering(stranger, (tmp_path / "fullchain.pem").read_text(), signer):
+        assert stapled(door, "given")
     assert [name for name in certificates(host) if name == "given"] == ["given"]
     assert host.check_output("ls /etc/flask-certificates/issued | grep -c flask-given.") == "1", "the old one is there"
     deploy(host, inventory, app="given").good()

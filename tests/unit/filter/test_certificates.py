@@ -62,8 +62,8 @@ def test_a_certificate_belongs_to_the_release_that_serves() -> None:
     assert certificates([plan("a", tls="acme", action="failed")]) == [], "no release serves"
 
 
-def given(*names: str) -> dict[str, Any]:
-    made = pair(names)
+def given(*names: str, ocsp: str = "") -> dict[str, Any]:
+    made = pair(names, ocsp=ocsp)
     return {"name": "a", "certificate": made.certificate, "certificate_key": made.key}
 
 
@@ -71,6 +71,13 @@ def test_one_that_is_given_comes_from_the_inventory() -> None:
     inventory = given("a.example.org") | {"tls": "files"}
     [found] = certificates([plan(**inventory)], apps=[inventory, {"name": "b"}])
     assert (found["certificate"], found["certificate_key"]) == (inventory["certificate"], inventory["certificate_key"])
+
+
+@pytest.mark.parametrize("ocsp", ["", "http://ocsp.example.org"])
+def test_one_whose_signer_answers_by_ocsp_is_stapled(ocsp: str) -> None:
+    inventory = given("a.example.org", ocsp=ocsp) | {"tls": "files"}
+    [found] = certificates([plan(**inventory)], apps=[inventory])
+    assert found["stapled"] == bool(ocsp)
 
 
 @pytest.mark.parametrize("inventory", [[], [{"name": "a", "tls": "acme"}], [given("new.example.org")]])

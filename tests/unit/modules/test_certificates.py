@@ -233,6 +233,16 @@ def test_what_is_given_is_written_once_for_root_alone(host: Host) -> None:
     assert (again["changed"], again["reload"], host.state()) == (False, False, before)
 
 
+def test_what_nginx_is_told_of_one_comes_and_goes_with_it(host: Host) -> None:
+    first, second = pair([NAME]), pair([NAME])
+    told = host.root / "apps/shop/stapling.conf"
+    host.look(wanted("files", made=first) | {"stapled": True})
+    assert told.read_text() == "ssl_stapling on;\n"
+    assert host.look(wanted("files", made=first) | {"stapled": True})["changed"] is False
+    host.look(wanted("files", made=second))
+    assert not told.exists()
+
+
 def test_the_next_one_stands_beside_it_until_the_link_has_moved(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = pair([NAME]), pair([NAME])
     old = Path(host.look(wanted("files", made=first))["served"]["shop"])
