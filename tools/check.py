@@ -197,7 +197,7 @@ def installed(runner: Runner) -> None:
     with installed_collection(runner) as (collections, _):
         env = {
             "EMPEROR_FLASK_COLLECTIONS": str(collections),
-            "EMPEROR_FLASK_HOSTS": os.environ.get("EMPEROR_FLASK_INSTALLED_HOSTS", "debian13"),
+            "EMPEROR_FLASK_HOSTS": os.environ.get("EMPEROR_FLASK_INSTALLED_HOSTS", "debian12"),
         }
         run_scenario(runner, "default", env)
 
@@ -276,7 +276,6 @@ class Part:
 
 
 # The longest first, so that nobody waits for one at the end; scenarios of other names come last.
-# `installed` is not next to `default`, which it would wait for.
 LONG = (
     *("ways", "lint", "unit", "build", "release", "faults", "isolation", "hardening", "default"),
     *("baseline", "secrets", "sources", "density", "installed"),
@@ -294,10 +293,8 @@ PARTS = {
 }
 GROUPS = {"molecule": SCENARIOS}
 # When all are run, these are on one distribution, and the others on both: two cores need 40 minutes for that.
-# `installed` is `default` on Debian 13.
 ON_ONE = {
     "baseline": "debian12",
-    "default": "debian12",
     "hardening": "debian13",
     "isolation": "debian12",
     "operations": "debian12",
@@ -468,7 +465,8 @@ def main() -> int:
     wanted = {part for name in given or PARTS for part in GROUPS.get(name, [name])}
     parts = [part for name, part in PARTS.items() if name in wanted]
     if not given and os.environ.get("EMPEROR_FLASK_ON_ALL") != "1":
-        parts = [on_one(part) for part in parts]
+        # `installed` is the same scenario, with the tarball.
+        parts = [on_one(part) for part in parts if part.name != "default"]
     started = time.monotonic()
     if len(parts) == 1:
         result = Result(parts[0], started)
