@@ -292,9 +292,10 @@ PARTS = {
     )
 }
 GROUPS = {"molecule": SCENARIOS}
-# When all are run, these are on one distribution, and the others on both: two cores need 40 minutes for that.
+# When all are run, each is on one distribution: two cores need 40 minutes for that. `density` is on one by itself.
 ON_ONE = {
     "baseline": "debian12",
+    "faults": "debian12",
     "hardening": "debian13",
     "isolation": "debian12",
     "operations": "debian12",

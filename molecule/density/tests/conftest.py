@@ -16,7 +16,7 @@ from owner import Owner
 from playbooks import Playbook, Run
 
 REPORTS = pytest.StashKey[dict[str, "Report"]]()
-SLEEPERS = int(os.environ.get("EMPEROR_FLASK_SLEEPERS", "10"))
+SLEEPERS = int(os.environ.get("EMPEROR_FLASK_SLEEPERS", "5"))
 # Of them, how many are woken.
 WOKEN = 5
 # The emperor is root, and readable to root; a vassal that sleeps is no process at all.
