@@ -1,7 +1,4 @@
-"""Plants secrets in an inventory, and looks where they come to light: in files, journals, processes, outputs.
-
-A scenario whose hosts have other secrets too, such as keys of TLS, gives test_secrets.py a fixture `more`.
-"""
+"""Plants secrets in an inventory, and looks where they come to light: in files, journals, processes, outputs."""
 
 from __future__ import annotations
 
@@ -112,9 +109,9 @@ def needles(planted: Mapping[str, str]) -> dict[str, str]:
 def _telling(text: str) -> list[str]:
     lines = [line for line in text.splitlines() if len(line) >= _TELLING]
     if lines and lines[0].startswith("-----BEGIN"):
-        # All keys of a kind begin alike.
+        # All keys of a kind begin alike, and the end of some is the public half, which the certificate has, too.
         body = [line for line in lines if not line.startswith("-----")]
-        lines = body[1:] or [body[0][_TELLING:]]
+        lines = body[1:-1] or [body[0][_TELLING:]]
     assert lines, "a secret is too short to be looked for"
     return lines
 
@@ -149,15 +146,6 @@ class Place:
     def is_of(self, find: Find, name: str) -> bool:
         rights = (find.owner, find.group, find.mode) == (self.owner, self.group, self.mode)
         return rights and name == self.name and find.path.startswith(self.begin) and find.path.endswith(self.end)
-
-
-@dataclass(frozen=True)
-class More:
-    """Secrets of a scenario by their names, the variables that use them as `vault_<name>`, and where they may be."""
-
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    places: Sequence[Place] = ()
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from door import STRANGER, Door
+from pairs import Pair, make_pair
 from playbooks import Run, play
 
 testinfra_hosts = ["ansible://app"]
@@ -87,22 +83,18 @@ def serial(door: Door, app: str) -> str:
 
 
 _OCSP_PORT = 2560
-_OCSP = x509.AccessDescription(
-    AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(f"http://{STRANGER}:{_OCSP_PORT}")
-)
 
 
 @contextmanager
-def answering(stranger: Any, certificate: str, signer: Path) -> Iterator[None]:
+def answering(stranger: Any, certificate: str, signer: Pair) -> Iterator[None]:
     """Let who has signed a certificate answer by OCSP that it is good."""
     leaf = x509.load_pem_x509_certificate(certificate.encode())
     index = f"V\t391231235959Z\t\t{leaf.serial_number:X}\tunknown\t/CN=given\n"
-    files = {"index.txt": index, **{name: (signer / name).read_text() for name in ("signer.pem", "signer-key.pem")}}
+    files = {"index.txt": index, "signer.pem": signer.certificate, "signer-key.pem": signer.key}
     for name, text in files.items():
         stranger.check_output("mkdir -p /run/ocsp; printf %%s %s >/run/ocsp/%s", text, name)
-    respond = (
-        f"openssl ocsp -port {_OCSP_PORT} -index index.txt -CA signer.pem -rsigner signer.pem -rkey signer-key.pem"
-    )
+    who = "-CA signer.pem -rsigner signer.pem -rkey signer-key.pem"
+    respond = f"openssl ocsp -port {_OCSP_PORT} -index index.txt {who}"
     stranger.check_output(f"systemd-run --quiet --unit=ocsp --working-directory=/run/ocsp {respond}")
     try:
         yield
@@ -119,29 +111,6 @@ def stapled(door: Door, app: str) -> bool:
             return True
         time.sleep(0.5)
     return False
-
-
-def make_pair(name: str, signer: Path, folder: Path) -> None:
-    """Make another certificate for a name, by the one that has signed the first, who answers by OCSP."""
-    authority = x509.load_pem_x509_certificate((signer / "signer.pem").read_bytes())
-    signing = load_pem_private_key((signer / "signer-key.pem").read_bytes(), None)
-    assert isinstance(signing, ec.EllipticCurvePrivateKey)
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(timezone.utc)
-    leaf = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(authority.subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=90))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.AuthorityInformationAccess([_OCSP]), critical=False)
-        .sign(signing, hashes.SHA256())
-    )
-    chain = leaf.public_bytes(Encoding.PEM) + authority.public_bytes(Encoding.PEM)
-    (folder / "fullchain.pem").write_bytes(chain)
-    (folder / "privkey.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 @pytest.fixture
@@ -240,13 +209,16 @@ def test_a_forced_renewal_loses_no_request(host: Any, door: Door, figures: list[
 def test_a_given_certificate_is_replaced(host: Any, stranger: Any, door: Door, inventory: Path, tmp_path: Path) -> None:
     before = serial(door, "given")
     name = host.backend.get_hostname()
-    signer = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], name)
-    make_pair(f"given.{door.domain}", signer, tmp_path)
+    folder = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], name)
+    signer = Pair((folder / "signer.pem").read_text("utf-8"), (folder / "signer-key.pem").read_text("utf-8"))
+    pair = make_pair(f"given.{door.domain}", signer, ocsp=f"http://{STRANGER}:{_OCSP_PORT}")
+    (tmp_path / "fullchain.pem").write_text(pair.certificate, "utf-8")
+    (tmp_path / "privkey.pem").write_text(pair.key, "utf-8")
     with asking(door, "given") as told:
         deploy(host, inventory, app="given", given=str(tmp_path)).good()
     assert told["lost"] == []
     assert serial(door, "given") != before
-    with answering(stranger, (tmp_path / "fullchain.pem").read_text(), signer):
+    with answering(stranger, pair.certificate, signer):
         assert stapled(door, "given")
     assert [name for name in certificates(host) if name == "given"] == ["given"]
     assert host.check_output("ls /etc/flask-certificates/issued | grep -c flask-given.") == "1", "the old one is there"

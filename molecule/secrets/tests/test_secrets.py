@@ -14,18 +14,24 @@ from typing import Any
 
 import pytest
 
-from sweep import Loud, More, Place, Planted, Search, Watch, found_in, search, token
+from pairs import make_pair
+from sweep import Loud, Place, Planted, Search, Watch, found_in, search, token
 from visitor import Visitor
 
 FOLDER = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 GIT = FOLDER / "private-git"
+DOMAIN = "swept.example.org"
 
 
-def variables() -> dict[str, Any]:
+def variables(certificate: str) -> dict[str, Any]:
     swept = {
         "name": "swept",
         "source": {"path": "molecule/secrets/app"},
         "wsgi": "swept.py:application",
+        "domains": [DOMAIN],
+        "tls": "files",
+        "certificate": certificate,
+        "certificate_key": "{{ vault_tls_key }}",
         "workers": {"processes": 1},
         "health": {"timeout": "3s"},
         "secrets": {"SECRET_KEY": "{{ vault_secret_key }}", "CERTIFICATE": "{{ vault_certificate }}"},
@@ -56,7 +62,8 @@ def variables() -> dict[str, Any]:
     }
 
 
-def plant(host: str, more: More) -> Planted:
+def plant(host: str) -> Planted:
+    pair = make_pair(DOMAIN)
     password = token()
     digest = subprocess.run(
         ["openssl", "passwd", "-6", "-stdin"], input=password, capture_output=True, text=True, check=True
@@ -71,10 +78,10 @@ def plant(host: str, more: More) -> Planted:
         "hash": digest,
         "deploy_key": (GIT / "deploy_key").read_text(encoding="utf-8"),
         "index_password": token(),
+        "tls_key": pair.key,
         "unused": token(),
-        **more.secrets,
     }
-    return Planted(host, FOLDER / "planted" / host, planted, {**variables(), **more.variables})
+    return Planted(host, FOLDER / "planted" / host, planted, variables(pair.certificate))
 
 
 def name_of(host: Any) -> str:
@@ -134,15 +141,15 @@ def digest_of(text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def swept(host: Any, inventory: Path, more: More) -> Iterator[Swept]:
+def swept(host: Any, inventory: Path) -> Swept:
     name = name_of(host)
-    planted = plant(name, more)
-    old, new = planted.secrets["secret_key"], token()
-    done = Swept(planted, secrets={**planted.all, "new secret_key": new})
+    planted = plant(name)
+    old, new, pair = planted.secrets["secret_key"], token(), make_pair(DOMAIN)
+    done = Swept(planted, secrets={**planted.all, "new secret_key": new, "new tls_key": pair.key})
 
     def play(label: str, playbook: str, *options: str, **given: str) -> None:
         done.runs[label] = planted.play(inventory, playbook, *options, **given)
-        visitor = Visitor(host, "swept.localhost")
+        visitor = Visitor(host, DOMAIN, tls=True)
         answer = visitor.get("/") if label != "check" else None
         done.served[label] = answer.text if answer and answer.status == 200 else ""
         link = host.run("readlink /srv/apps/swept/current").stdout.strip()
@@ -159,22 +166,19 @@ def swept(host: Any, inventory: Path, more: More) -> Iterator[Swept]:
         play("second", "site")
         describe(environment={"FAIL": "1"})
         play("failed", "deploy", app="swept")
-        describe(environment={}, source={"git": f"https://me:{planted.secrets['token']}@git.example.org/a.git"})
+        source = {"git": f"https://me:{planted.secrets['token']}@git.example.org/a.git"}
+        describe(environment={}, source=source, certificate=pair.certificate)
         play("refused", "deploy")
+        planted.secrets |= {"secret_key": new, "tls_key": pair.key}
         describe(source={"path": "molecule/secrets/app"})
-        planted.secrets["secret_key"] = new
-        planted.save()
         play("rotated", "site")
         play("rolled back", "rollback", app="swept")
         play("again", "site")
     for path, password in (("/private", planted.secrets["password"]), ("/private/wrong", old)):
         key = base64.b64encode(f"ada:{password}".encode()).decode()
-        done.status[path] = Visitor(host, "swept.localhost").get(path, {"Authorization": f"Basic {key}"}).status
+        done.status[path] = Visitor(host, DOMAIN, tls=True).get(path, {"Authorization": f"Basic {key}"}).status
     done.found = search(name, done.secrets)
-    yield done
-    # A host that is used for other tests too has its own apps in its inventory.
-    planted.variables["flask_apps"] = [{"name": app, "state": "absent"} for app in ("swept", "private")]
-    planted.save()
+    return done
 
 
 def test_the_runs_were_what_they_are_called(swept: Swept) -> None:
@@ -183,6 +187,7 @@ def test_the_runs_were_what_they_are_called(swept: Swept) -> None:
     assert {label for label, code in codes.items() if code} == {"failed", "refused"}, (codes, said)
     assert "RuntimeError: as it was told" in swept.runs["failed"].said
     assert "holds a password, which logs would show" in swept.runs["refused"].said
+    assert "key does not match the certificate" in swept.runs["refused"].said
     assert "-vvv" in swept.runs["first"].run.command
     assert swept.status == {"/private": 200, "/private/wrong": 401}
 
@@ -218,7 +223,7 @@ def test_nothing_is_left_on_the_controller(swept: Swept) -> None:
     assert {path: names for path, names in found.items() if names and path not in meant} == {}
 
 
-def places(swept: Swept) -> list[Place]:
+def places() -> list[Place]:
     def env(app: str, name: str, secret: str) -> Place:
         return Place(secret, f"/srv/apps/{app}/releases/", f"/env/{name}", "root", f"app-{app}", 0o640)
 
@@ -228,12 +233,14 @@ def places(swept: Swept) -> list[Place]:
         env("swept", "CERTIFICATE", "certificate"),
         env("private", "TOKEN", "token"),
         Place("hash", "/srv/apps/swept/releases/", "/htpasswd", "root", "www-data", 0o640),
+        # The one before it is nowhere: nginx needs it no more, and no rollback brings it back.
+        Place("new tls_key", f"/etc/flask-certificates/issued/flask-{DOMAIN}-", "/privkey.pem", "root", "root", 0o600),
     ]
 
 
-def test_files_hold_them_where_they_belong_and_nowhere_else(swept: Swept, more: More) -> None:
+def test_files_hold_them_where_they_belong_and_nowhere_else(swept: Swept) -> None:
     assert swept.found is not None
-    known = [*places(swept), *more.places]
+    known = places()
     assert swept.found.misplaced(known) == []
     # Each of these places has been seen: the search finds what is there.
     seen = {place for place in known for find in swept.found.finds if any(place.is_of(find, n) for n in find.names)}
