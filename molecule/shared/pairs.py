@@ -21,7 +21,7 @@ class Pair:
 
 
 def make_pair(name: str, signer: Pair | None = None, ocsp: str = "") -> Pair:
-    """Make a certificate for a name; without a signer, it signs itself; `ocsp` is where the signer says if it is good."""
+    """Make a certificate for a name; without a signer, it signs itself; `ocsp` is where the signer answers."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(timezone.utc)
     subject = issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     signing = key

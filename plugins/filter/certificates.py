@@ -76,11 +76,7 @@ def _given(app: dict[str, Any], names: list[str]) -> dict[str, Any]:
     certificate = str(app.get("certificate") or "")
     if not certificate or not covers(certificate, names):
         return {}
-    return {
-        "certificate": certificate,
-        "certificate_key": str(app["certificate_key"]),
-        "stapled": has_ocsp(certificate),
-    }
+    return {"certificate": certificate, "stapled": has_ocsp(certificate)}
 
 
 class FilterModule:

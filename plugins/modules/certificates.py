@@ -55,15 +55,16 @@ options:
           The given one, and those of who signed it, in PEM. Without it, with O(wanted[].source) C(files), an app keeps
           the one that it has.
         type: str
-      certificate_key:
-        description: Its private key, in PEM.
-        type: str
       stapled:
         description: >-
           Whether nginx shall send with it what its signer says of it by OCSP, so that no visitor has to ask. Let's
           Encrypt and others have none any more.
         type: bool
         default: false
+  keys:
+    description: Private keys of those that are given, in PEM, by the name of the app.
+    type: dict
+    default: {}
   authority:
     description: Address of the authority's directory, for those with C(source) C(acme).
     type: str
@@ -83,7 +84,8 @@ options:
 EXAMPLES = r"""
 - name: Look at the certificates of the apps
   emperor.flask.certificates:
-    wanted: "{{ __flask_app_plan.apps | emperor.flask.certificates }}"
+    wanted: "{{ __flask_app_plan.apps | emperor.flask.certificates(apps=flask_apps) }}"
+    keys: {shop: "{{ vault_shop_certificate_key }}"}
   register: __certificates
 """
 
@@ -140,12 +142,13 @@ def main() -> None:
         "source": {"type": "str", "choices": [ACME, SELFSIGNED, FILES], "required": True},
         "domains": {"type": "list", "elements": "str", "required": True},
         "certificate": {"type": "str"},
-        "certificate_key": {"type": "str", "no_log": True},
         "stapled": {"type": "bool", "default": False},
     }
     module = AnsibleModule(
         argument_spec={
             "wanted": {"type": "list", "elements": "dict", "default": [], "options": entry},
+            # Not part of `wanted`: what no_log hides in a list, Ansible logs on the host all the same if it has lines.
+            "keys": {"type": "dict", "default": {}, "no_log": True},
             "authority": {"type": "str", "default": ""},
             "left": {"type": "list", "elements": "str", "default": []},
             "packages": {"type": "list", "elements": "str", "default": []},
@@ -162,7 +165,7 @@ def main() -> None:
         wanted = wanted_of(asked, params["authority"])
         is_given = bool(asked["certificate"])
         if is_given:
-            given = (asked["certificate"], asked["certificate_key"], asked["stapled"])
+            given = (asked["certificate"], params["keys"][wanted.app], asked["stapled"])
             changed |= certificates.write_given(wanted, *given, module.check_mode)
         elif wanted.source != FILES and not certificates.is_good(wanted.folder, wanted.source, now):
             missing.append(wanted)

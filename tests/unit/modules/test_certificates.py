@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils import basic
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import certificates as logic
@@ -33,7 +34,9 @@ class Host:
     def look(self, *wanted: dict[str, Any], check: bool = False, **more: Any) -> dict[str, Any]:
         """Run the module; whether nginx has to reload afterwards is part of what it says."""
         self.mark.unlink(missing_ok=True)
-        found = run_module(certificates, check=check, wanted=list(wanted), authority=AUTHORITY, **more)
+        entries = [{key: value for key, value in entry.items() if key != "key"} for entry in wanted]
+        keys = {entry["app"]: entry["key"] for entry in wanted if "key" in entry}
+        found = run_module(certificates, check=check, wanted=entries, keys=keys, authority=AUTHORITY, **more)
         return {**found, "reload": self.mark.exists()}
 
     def get(self, entry: dict[str, Any], days: tuple[float, float] = (-1, 90)) -> None:
@@ -71,7 +74,7 @@ def host(tmp_path: Path, accounts: Accounts, monkeypatch: pytest.MonkeyPatch) ->
 
 def wanted(source: str, *domains: str, app: str = "shop", made: Pair | None = None) -> dict[str, Any]:
     entry = {"app": app, "source": source, "domains": list(domains or (NAME,))}
-    return entry | ({"certificate": made.certificate, "certificate_key": made.key} if made else {})
+    return entry | ({"certificate": made.certificate, "key": made.key} if made else {})
 
 
 ACME, SELFSIGNED, FILES = (wanted(source) for source in ("acme", "selfsigned", "files"))
@@ -241,6 +244,17 @@ def test_what_nginx_is_told_of_one_comes_and_goes_with_it(host: Host) -> None:
     assert host.look(wanted("files", made=first) | {"stapled": True})["changed"] is False
     host.look(wanted("files", made=second))
     assert not told.exists()
+
+
+def test_what_ansible_logs_on_the_host_has_no_key(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = pair([NAME])
+    logged: list[str] = []
+    monkeypatch.setattr(basic, "has_journal", False)
+    monkeypatch.setattr(basic.syslog, "syslog", lambda _priority, text: logged.append(text))
+    host.look(wanted("files", made=made))
+    [line] = logged
+    assert NAME in line
+    assert not [part for part in made.key.splitlines() if part in line]
 
 
 def test_the_next_one_stands_beside_it_until_the_link_has_moved(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
