@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import re
 import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from ansible_collections.emperor.flask.plugins.module_utils.diagnosis import visible
 
 PROC = Path("/proc")
 _LISTEN = "0A"
@@ -25,6 +28,8 @@ class Listener:
     port: int
     protocol: str
     program: str
+    # Whether it runs as root. Anybody else may call a process of his own as he likes.
+    by_root: bool = False
 
 
 def listeners() -> list[Listener]:
@@ -36,7 +41,9 @@ def listeners() -> list[Listener]:
         for inode, port in _open_ports(PROC / "net" / f"{protocol}{family}", state)
     }
     programs = dict(_programs(set(wanted)))
-    return sorted({Listener(port, protocol, programs.get(inode, "")) for inode, (port, protocol) in wanted.items()})
+    return sorted(
+        {Listener(port, protocol, *programs.get(inode, ("", False))) for inode, (port, protocol) in wanted.items()}
+    )
 
 
 def _open_ports(table: Path, state: str) -> Iterator[tuple[str, int]]:
@@ -61,10 +68,12 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _programs(inodes: set[str]) -> Iterator[tuple[str, str]]:
+def _programs(inodes: set[str]) -> Iterator[tuple[str, tuple[str, bool]]]:
     for process in PROC.glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended meanwhile
-            program = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+            name = visible((process / "comm").read_text(encoding="utf-8", errors="replace").strip())
+            status = (process / "status").read_text(encoding="utf-8", errors="replace")
+            program = (name, re.search(r"^Uid:\s+0\s", status, re.MULTILINE) is not None)
             for link in (process / "fd").iterdir():
                 target = str(link.readlink())
                 inode = target.removeprefix("socket:[").removesuffix("]")

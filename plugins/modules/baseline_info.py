@@ -117,7 +117,9 @@ def look(parts: dict[str, bool], here: ssh_session.Session | None) -> Host:
     """Return what the decisions rest on."""
     settings = ssh_session.sshd_settings()
     open_ports = listeners()
-    sshd_listens = [entry.port for entry in open_ports if entry.program == "sshd" and entry.protocol == "tcp"]
+    # Root's alone: else an app could open a port of the firewall by the name of its process.
+    by_sshd = [entry for entry in open_ports if entry.program == "sshd" and entry.by_root]
+    sshd_listens = [entry.port for entry in by_sshd if entry.protocol == "tcp"]
     has_sshd = Path(ssh_session.SSHD).exists()
     return Host(
         container=_said("systemd-detect-virt", "--container"),
