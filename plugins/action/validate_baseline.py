@@ -12,13 +12,14 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError, read_apps
 from ansible_collections.emperor.flask.plugins.plugin_utils.baseline import BaselineError, check, spec, warnings
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.tls import OFF
 
 
 class ActionModule(ActionBase):
     """Checks, and warns of what a person should know."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset({"variables", "apps"})
+    _VALID_ARGS = frozenset({"variables", "apps", "tls"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Fail with all mistakes, or name the ports that stay closed."""
@@ -28,7 +29,7 @@ class ActionModule(ActionBase):
             self._display.warning(_unknown(name))
         try:
             values = check(variables)
-            apps = read_apps(self._task.args.get("apps") or [])
+            apps = read_apps(self._task.args.get("apps") or [], tls=self._task.args.get("tls") or OFF)
         except (BaselineError, AppsError) as error:
             raise AnsibleActionFail(str(error)) from None
         for text in warnings(values["baseline_firewall_allow"], apps) if values["baseline_firewall"] else []:

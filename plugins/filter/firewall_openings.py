@@ -11,6 +11,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsError, read_apps
 from ansible_collections.emperor.flask.plugins.plugin_utils.baseline import BaselineError, openings
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.tls import OFF
 
 DOCUMENTATION = r"""
 name: firewall_openings
@@ -32,6 +33,11 @@ options:
     type: list
     elements: dict
     default: []
+  tls:
+    description: C(tls) of apps that say nothing of it.
+    type: str
+    choices: [acme, selfsigned, files, "off"]
+    default: "off"
   web:
     description: Ports of nginx, each with C(port) and C(protocol).
     type: list
@@ -71,10 +77,11 @@ def firewall_openings(
     web: Sequence[dict[str, Any]] = (),
     ssh: Sequence[int] = (),
     ssh_from: Sequence[str] = (),
+    tls: str = OFF,
 ) -> list[dict[str, Any]]:
     """Return the openings or raise a filter error that lists all mistakes."""
     try:
-        return openings(allow, read_apps(list(apps)), web, ssh, ssh_from)
+        return openings(allow, read_apps(list(apps), tls=tls), web, ssh, ssh_from)
     except (AppsError, BaselineError) as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -27,6 +27,11 @@ options:
     type: list
     elements: dict
     default: []
+  tls:
+    description: C(tls) of apps that say nothing of it.
+    type: str
+    choices: [acme, selfsigned, files, "off"]
+    default: "off"
 """
 
 EXAMPLES = r"""

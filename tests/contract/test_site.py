@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.emperor.flask.tests.support.apps import COLLECTION, minimal
+from ansible_collections.emperor.flask.tests.support.certificates import pair
 from ansible_collections.emperor.flask.tests.support.programs import Done, Run
 
 REST = "give a path below its root, without '..'"
@@ -106,9 +107,21 @@ def test_a_mistake_in_the_baseline_is_named_before_a_host_is_touched(run: Run, i
     assert "PLAY [Provision" not in found.output
 
 
-def test_right_apps_get_through_to_the_hosts(run: Run, inventory: Path) -> None:
+# Whose certificate goes with `flask_app_tls` alone.
+GIVEN = pair(["shop.x.test"])
+GIVEN_KEYS = {"domains": ["shop.x.test"], "certificate": GIVEN.certificate, "certificate_key": GIVEN.key}
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        {"flask_apps": [minimal()], **PLAIN},
+        {"flask_apps": [minimal(source={"path": "app"}, **GIVEN_KEYS)], "flask_app_tls": "files"},
+    ],
+)
+def test_right_apps_get_through_to_the_hosts(run: Run, inventory: Path, right: dict[str, object]) -> None:
     """Else the tests above would pass on a playbook that does nothing."""
-    found = run("ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps({"flask_apps": [minimal()], **PLAIN}))
+    found = run("ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps(right))
     assert "UNREACHABLE" in found.said
     assert "mistake" not in found.said
 
