@@ -74,7 +74,7 @@ def files_of(app: dict[str, Any], servers: Collection[str] = ()) -> list[dict[st
     present = {
         site: ("site.conf.j2", site_variables(app, servers)),
         **({layout.site: ("mount.conf.j2", site_variables(app))} if app["mount"] else {}),
-        **({layout.redirect: ("redirect.conf.j2", {"app": app})} if app["redirect_domains"] else {}),
+        **({layout.redirect: ("redirect.conf.j2", site_variables(app))} if app["redirect_domains"] else {}),
         **({layout.listener: ("listener.ini.j2", {"app": app})} if listens else {}),
     }
     return [

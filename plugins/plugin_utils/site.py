@@ -14,7 +14,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.rules.tls import SEL
 
 _HSTS = "strict-transport-security"
 # What the site of an app says of its uploads by itself.
-_INERT = frozenset({"content-security-policy", "x-content-type-options"})
+_INERT = frozenset({"content-disposition", "content-security-policy", "x-content-type-options"})
 
 
 def site_variables(app: Mapping[str, Any], servers: Collection[str] = ()) -> dict[str, Any]:
@@ -31,8 +31,10 @@ def headers(app: Mapping[str, Any]) -> dict[str, Any]:
     said = {name.lower() for name in app["headers"]}
     # A browser that trusts the small authority of a development host would ask for all of localhost by TLS, for years.
     kept_quiet = {_HSTS} if app["tls"] == SELFSIGNED else set()
+    sent = {name: value for name, value in app["headers"].items() if value}
     return {
-        "sent": {name: value for name, value in app["headers"].items() if value},
+        "sent": sent,
+        "sent_with_uploads": {name: value for name, value in sent.items() if name.lower() not in _INERT},
         "hidden": sorted(app["headers"]),
         "said": _between_commas(said | kept_quiet),
         "of_uploads": _between_commas(said | kept_quiet | _INERT),

@@ -228,7 +228,7 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
     ),
     "flask_app/redirect.conf": (
         "redirect.conf.j2",
-        lambda: render("flask_app", "redirect.conf.j2", {"app": complete(full())}),
+        lambda: render("flask_app", "redirect.conf.j2", site_variables(complete(full()))),
     ),
     "flask_app/maintenance-page.conf": closed(1),
     "flask_app/maintenance-visitors.conf": closed(0),

@@ -12,7 +12,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.apps import AppsErro
 from ansible_collections.emperor.flask.plugins.plugin_utils.site import headers
 from ansible_collections.emperor.flask.tests.support.apps import complete, minimal, mistakes
 from ansible_collections.emperor.flask.tests.support.parsing import names, read_nginx
-from ansible_collections.emperor.flask.tests.support.rendering import site
+from ansible_collections.emperor.flask.tests.support.rendering import nginx_files, site
 
 FORM = "is no name of a header; use letters, digits and '-', such as X-Frame-Options"
 
@@ -98,7 +98,10 @@ def test_what_an_app_says_is_sent_once() -> None:
         "sent": {"Referrer-Policy": "no-referrer"},
         "hidden": ["Referrer-Policy", "X-Frame-Options"],
         "said": ",referrer-policy,x-frame-options,",
-        "of_uploads": ",content-security-policy,referrer-policy,x-content-type-options,x-frame-options,",
+        "sent_with_uploads": {"Referrer-Policy": "no-referrer"},
+        "of_uploads": (
+            ",content-disposition,content-security-policy,referrer-policy,x-content-type-options,x-frame-options,"
+        ),
     }
 
 
@@ -108,7 +111,8 @@ def test_who_says_nothing_leaves_all_to_nginx_but_for_uploads() -> None:
         "sent": {},
         "hidden": [],
         "said": "",
-        "of_uploads": ",content-security-policy,x-content-type-options,",
+        "sent_with_uploads": {},
+        "of_uploads": ",content-disposition,content-security-policy,x-content-type-options,",
     }
 
 
@@ -120,6 +124,38 @@ def test_a_certificate_of_the_host_binds_no_browser(tls: str) -> None:
     assert ("strict-transport-security" in headers(app)["of_uploads"]) == bool(quiet)
     # Nor is the header of the app itself kept back.
     assert headers(app)["hidden"] == []
+
+
+@pytest.mark.parametrize("mount", ["/", "/shop"])
+def test_no_answer_of_any_name_of_it_binds_a_browser(mount: str) -> None:
+    """Not the redirects, nor what no app that is mounted has."""
+    app = complete(minimal(tls="selfsigned", mount=mount, redirect_domains=["www.shop.localhost"]))
+    servers = [words[-1] for words in read_nginx(nginx_files(app)) if words[0] == "server"]
+    with_tls = [server for server in servers if ["include", "flask-listen-tls"] in server]
+    assert len(with_tls) == 2
+    quiet = ["set", "$flask_app_headers", ",strict-transport-security,"]
+    assert [quiet in server for server in with_tls] == [True, True]
+    # A location that redirects by itself, where the server around it may be another app's.
+    redirects = [words[-1] for words in read_nginx(site(app)) if words[:2] == ["location", "="]]
+    assert [quiet in location for location in redirects] == ([True] if mount == "/shop" else [])
+
+
+def test_uploads_have_the_headers_of_the_app_but_those_that_make_them_inert() -> None:
+    own = {"X-Frame-Options": "DENY", "content-security-policy": "default-src *", "Content-Disposition": "inline"}
+    app = complete(minimal(headers=own, media=[{"url": "/media", "path": "media"}]))
+    [uploads] = [words[-1] for words in _blocks(read_nginx(site(app))) if words[:3] == ["location", "^~", "/media/"]]
+    sent = [words[1:3] for words in uploads if words[0] == "add_header"]
+    assert sent == [
+        ["X-Frame-Options", "DENY"],
+        ["X-Content-Type-Options", "nosniff"],
+        ["Content-Security-Policy", "default-src 'none'; sandbox"],
+        ["Content-Disposition", "$flask_app_disposition"],
+    ]
+
+
+def _blocks(directives: list[list[Any]]) -> list[list[Any]]:
+    found = [words for words in directives if isinstance(words[-1], list)]
+    return [*found, *(inner for words in found for inner in _blocks(words[-1]))]
 
 
 def test_who_asks_for_it_gets_it_all_the_same() -> None:
