@@ -9,6 +9,8 @@ import pytest
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.site import site_variables
 from ansible_collections.emperor.flask.tests.support.apps import HASH, complete, minimal
+from ansible_collections.emperor.flask.tests.support.parsing import read_nginx
+from ansible_collections.emperor.flask.tests.support.rendering import nginx_files
 
 ENTRIES: list[dict[str, Any]] = [
     {"rate": "50r/s"},
@@ -72,3 +74,18 @@ def test_the_health_path_stays_open_unless_an_entry_is_about_it(health: str, pat
 def test_an_app_that_says_nothing_is_open() -> None:
     found = access([])
     assert not any(found[kind] for kind in ("requests", "passwords", "addresses", "connections"))
+
+
+@pytest.mark.parametrize(
+    ("tls", "mount", "open_to_all"), [("off", "/", True), ("selfsigned", "/", False), ("off", "/shop", False)]
+)
+def test_an_authority_finds_its_proof_where_networks_alone_may_come(tls: str, mount: str, open_to_all: bool) -> None:
+    """Where nginx answers it for the app; by TLS that path is the app's, too."""
+    app = complete(minimal(tls=tls, mount=mount, access=[{"allow": ["192.0.2.0/24"]}]))
+    [lines] = [
+        words[-1]
+        for words in read_nginx(nginx_files(app))
+        if words[0] == "map" and words[2] == "$flask_app_refused_shop"
+    ]
+    assert (["~^/\\.well-known/acme-challenge/", "0"] in lines) == open_to_all
+    assert lines[-1][1] == "$flask_app_refused_1_shop"
