@@ -8,7 +8,7 @@ from pathlib import Path
 
 NGINX = Path("/etc/nginx")
 # What the sites of apps include. The first is as old as the role nginx.
-_FIRST, *_SINCE = ("flask-listen", "flask-listen-tls", "flask-acme", "flask-headers")
+_FIRST, *_SINCE = ("flask-listen", "flask-listen-tls", "flask-acme", "flask-headers", "flask-limits")
 REMEDY = "run site.yml once, which brings the host up to this version of the collection; deploy.yml does not"
 
 

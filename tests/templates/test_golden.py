@@ -158,6 +158,8 @@ CASES: dict[str, tuple[str, Callable[[], str]]] = {
     "nginx/flask-acme": ("flask-acme.j2", nginx("flask-acme.j2")),
     "nginx/flask-headers": ("flask-headers.j2", nginx("flask-headers.j2")),
     "nginx/flask-headers-off": ("flask-headers.j2", nginx("flask-headers.j2", **OLD)),
+    "nginx/flask-limits": ("flask-limits.j2", nginx("flask-limits.j2")),
+    "nginx/flask-limits-off": ("flask-limits.j2", nginx("flask-limits.j2", **OLD)),
     "nginx/flask-http-params": ("flask-http-params.j2", nginx("flask-http-params.j2")),
     "nginx/flask-uwsgi-params": ("flask-uwsgi-params.j2", nginx("flask-uwsgi-params.j2")),
     "nginx/00-unknown-host.conf": (

@@ -392,6 +392,6 @@ def test_a_host_of_an_earlier_version_is_told_what_to_run(
         True,
     ) * 3
     assert "apps" in plan_of(app("a", revision="r1"), check=True)
-    for name in ("flask-listen-tls", "flask-acme", "flask-headers"):
+    for name in ("flask-listen-tls", "flask-acme", "flask-headers", "flask-limits"):
         (tmp_path / name).touch()
     assert "apps" in plan_of(app("a", revision="r1"))

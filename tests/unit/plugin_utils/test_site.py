@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.emperor.flask.plugins.plugin_utils.site import site_variables
 from ansible_collections.emperor.flask.tests.support.apps import HASH, complete, minimal
 from ansible_collections.emperor.flask.tests.support.parsing import read_nginx
-from ansible_collections.emperor.flask.tests.support.rendering import nginx_files
+from ansible_collections.emperor.flask.tests.support.rendering import nginx_files, site
 
 ENTRIES: list[dict[str, Any]] = [
     {"rate": "50r/s"},
@@ -89,3 +89,13 @@ def test_an_authority_finds_its_proof_where_networks_alone_may_come(tls: str, mo
     ]
     assert (["~^/\\.well-known/acme-challenge/", "0"] in lines) == open_to_all
     assert lines[-1][1] == "$flask_app_refused_1_shop"
+
+
+@pytest.mark.parametrize("mount", ["/", "/shop"])
+def test_limits_of_a_path_come_beside_those_of_an_address(mount: str) -> None:
+    """nginx takes from outside what has no such limit of its own."""
+    app = complete(minimal(mount=mount, access=[{"path": "/login", "connections": 5}]))
+    kinds = {"server": "/", "location": "/shop"}
+    [lines] = [words[-1] for words in read_nginx(site(app)) if kinds.get(words[0]) == mount and words[1] != "="]
+    assert any(words[0] == "limit_conn" for words in lines)
+    assert ["include", "flask-limits"] in lines
