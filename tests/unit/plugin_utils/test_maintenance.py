@@ -85,7 +85,7 @@ def test_no_message_is_syntax(text: str) -> None:
     except MaintenanceError:
         return
     assert [line[0] for line in page] == ["types", "default_type", "if"]
-    assert [line[0] for line in page[-1][-1]] == [*["add_header"] * 3, "return"]
+    assert [line[0] for line in page[-1][-1]] == [*["add_header"] * 2, "set", "include", "return"]
     assert maintenance.message(text) in page[-1][-1][-1][2]
 
 
@@ -93,6 +93,14 @@ def test_no_message_is_syntax(text: str) -> None:
 def test_each_letter_of_nginx_syntax_is_refused(letter: str) -> None:
     with pytest.raises(MaintenanceError, match="message contains"):
         maintenance.message(f"a{letter}b")
+
+
+def test_the_page_has_the_headers_of_every_answer() -> None:
+    """nginx takes none of those around what has one of its own."""
+    lines = rendered()[1][-1][-1]
+    assert ["include", "flask-header[s]"] in lines
+    # Not the policy, which refuses the style in the page; what the site around it has said before stays.
+    assert ["set", "$flask_app_headers", "${flask_app_headers},content-security-policy,"] in lines
 
 
 def test_a_message_is_text_and_no_page_of_its_own() -> None:
