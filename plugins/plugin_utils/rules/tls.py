@@ -45,6 +45,19 @@ def check_together(apps: Mapping[int, dict[str, Any]], problems: Problems) -> No
             if shares and app["name"] > other["name"] and app["tls"] != other["tls"]:
                 why = f"is {app['tls']}, and {other['tls']} for app {other['name']}, which has the same domains"
                 problems.add(f"{VARIABLE}[{index}].tls", f"{why}; give both the same")
+        if app["tls"] == OFF:
+            _check_patterns(app, list(apps.values()), f"{VARIABLE}[{index}].tls", problems)
+
+
+def _check_patterns(app: Mapping[str, Any], others: list[dict[str, Any]], path: str, problems: Problems) -> None:
+    """For a name without TLS, nginx takes a pattern of another app by TLS: that sees its cookies, and sends HSTS."""
+    for other in others:
+        patterns = [name for name in certified(other) if name.startswith("*") and other["tls"] != OFF]
+        for name in certified(app):
+            wider = [pattern for pattern in patterns if name != pattern and name.endswith(pattern[1:])]
+            if wider:
+                why = f"is off, and app {other['name']} would answer https://{name} by its {wider[0]}"
+                problems.add(path, f"{why}; give this one tls, too")
 
 
 def unproved(app: Mapping[str, Any]) -> list[str]:

@@ -124,6 +124,19 @@ def test_apps_that_share_their_names_share_how_these_are_reached(first: str, sec
     assert mistakes(apps[0], {**apps[1], "domains": ["y.example.org"]}) == []
 
 
+@pytest.mark.parametrize("key", ["domains", "redirect_domains"])
+def test_no_pattern_of_another_app_answers_by_tls_for_one_without(key: str) -> None:
+    names = {"domains": ["x.test"], key: ["shop.example.org"]}
+    plain = minimal(name="a", tls="off", **names)
+    wide = minimal(name="b", tls="selfsigned", domains=["*.example.org"])
+    [said] = mistakes(plain, wide)
+    answers = "app b would answer https://shop.example.org by its *.example.org"
+    assert said == f"flask_apps[0].tls: is off, and {answers}; give this one tls, too"
+    assert mistakes({**plain, "tls": "selfsigned"}, wide) == []
+    assert mistakes(plain, {**wide, "tls": "off"}) == []
+    assert mistakes(plain, {**wide, "domains": ["*.example.test"]}) == []
+
+
 # --- files
 
 
