@@ -37,7 +37,11 @@ def read_apps(raw: Any, search: list[str] | None = None, tls: str = OFF) -> list
     AppsError.
     """
     problems = Problems()
-    apps = {index: {**app, "tls": app["tls"] or tls} for index, app in complete_apps(raw, problems).items()}
+    # Written without quotes, `off` is false.
+    common, known = tls or OFF, app_spec()["tls"]["choices"]
+    if common not in known:
+        problems.add("flask_app_tls", f"{common!r} is not one of {', '.join(known)}")
+    apps = {index: {**app, "tls": app["tls"] or common} for index, app in complete_apps(raw, problems).items()}
     check_apps(apps, problems)
     present = {index: app for index, app in apps.items() if not is_absent(app)}
     if search is not None:

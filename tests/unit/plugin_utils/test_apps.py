@@ -253,3 +253,10 @@ def test_names_of_an_environment_are_no_options() -> None:
     known = {"name": "shop", "wsgi": "shop:app", "environment": {"A": "1"}, "secrets": "1f"}
     found = with_defaults(known)
     assert (found["environment"], found["secrets"]) == ({"A": "1"}, "1f")
+
+
+def test_the_tls_of_all_is_one_that_there_is() -> None:
+    # As YAML reads it without quotes.
+    assert read_apps([minimal()], tls=False)[0]["tls"] == "off"  # type: ignore[arg-type]
+    with pytest.raises(AppsError, match=r"flask_app_tls: 'acmee' is not one of acme, selfsigned, files, off$"):
+        read_apps([minimal()], tls="acmee")
