@@ -140,6 +140,16 @@ def test_no_answer_of_any_name_of_it_binds_a_browser(mount: str) -> None:
     assert [quiet in location for location in redirects] == ([True] if mount == "/shop" else [])
 
 
+@pytest.mark.parametrize("own", [{}, {"X-Frame-Options": "DENY"}])
+def test_a_mounted_app_takes_no_header_over_from_the_app_at_the_top(own: dict[str, str]) -> None:
+    """That one's would come beside nginx's, which this one has not changed."""
+    blocks = [words for words in read_nginx(site(complete(minimal(mount="/shop", headers=own)))) if len(words) == 4]
+    assert [words[1] for words in blocks] == ["=", "^~"]
+    for words in blocks:
+        assert ["include", "flask-headers"] in words[-1]
+        assert [line[1:3] for line in words[-1] if line[0] == "add_header"] == [list(pair) for pair in own.items()]
+
+
 def test_uploads_have_the_headers_of_the_app_but_those_that_make_them_inert() -> None:
     own = {"X-Frame-Options": "DENY", "content-security-policy": "default-src *", "Content-Disposition": "inline"}
     app = complete(minimal(headers=own, media=[{"url": "/media", "path": "media"}]))
