@@ -12,7 +12,7 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
 from ansible_collections.emperor.flask.plugins.plugin_utils.nginx_settings import PORTS, SETTINGS, flaws
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.listen import clashes, warnings
-from ansible_collections.emperor.flask.plugins.plugin_utils.rules.tls import unproved
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.tls import unproved, untimely
 from ansible_collections.emperor.flask.plugins.plugin_utils.vaults import clear_vaults, remedy
 
 
@@ -20,7 +20,7 @@ class ActionModule(AppAction):
     """Validates, warns, and returns the names alone: complete apps hold secrets."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset({"apps", "tls", "acme_dns"})
+    _VALID_ARGS = frozenset({"apps", "tls", "acme_dns", "only"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Fail with all mistakes, or name the apps."""
@@ -32,6 +32,8 @@ class ActionModule(AppAction):
         found = [*flaws(nginx), *(text for app in apps for text in clashes(app, ports))]
         if not self._task.args.get("acme_dns", True):
             found += [text for app in apps for text in unproved(app)]
+        only = self._task.args.get("only") or ""
+        found += [text for app in apps if only in ("", app["name"]) for text in untimely(app)]
         if found:
             raise AnsibleActionFail("\n".join(found))
         for warning in [*(text for app in apps for text in warnings(app)), *_clear_vaults(task_vars or {})]:

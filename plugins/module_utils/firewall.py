@@ -129,8 +129,8 @@ def load() -> None:
             raise FirewallError(f"{UNIT} does not load the rules: {done.stderr.strip()}")
 
 
-def take_back_later(loaded: str) -> None:
-    """Let systemd bring back the rules of now, unless `keep` is called in time. Raises FirewallError.
+def take_back_later(loaded: str, file: Path) -> None:
+    """Let systemd bring back the rules of now, and their file, unless `keep` is called in time. Raises FirewallError.
 
     Who is connected stays connected, whatever the new rules are. Only a new connection proves them.
     """
@@ -138,9 +138,10 @@ def take_back_later(loaded: str) -> None:
     before, undo = PENDING / "firewall.before", PENDING / "firewall.undo"
     table = " ".join(TABLE)
     write_file(before, f"table {table}\ndelete table {table}\n{loaded}".encode(), "root", "root", 0o600)
-    # A file, since systemd-run of Debian 12 spoils what a shell takes as more than a word. Nor may a boot bring the
-    # new rules back.
-    write_file(undo, f"nft --file {before}\nsystemctl disable --quiet {UNIT}\n".encode(), "root", "root", 0o600)
+    # Nor may a boot bring the new rules back: it has the old ones, or none if there were none.
+    at_boot = f"cp {before} {file}" if loaded and is_set_up() else f"systemctl disable --quiet {UNIT}"
+    # A file, since systemd-run of Debian 12 spoils what a shell takes as more than a word.
+    write_file(undo, f"nft --file {before}\n{at_boot}\n".encode(), "root", "root", 0o600)
     keep()
     timer = ["systemd-run", "--quiet", "--collect", f"--unit={_BACK}", f"--on-active={_PATIENCE}"]
     done = _run([*timer, "sh", str(undo)])

@@ -102,6 +102,10 @@ to_confirm:
   description: Whether the firewall takes back its rules unless a new connection stops it from doing so.
   returned: success
   type: bool
+failure:
+  description: Which service does not start, for the role to fail with once the rules are confirmed; else empty.
+  returned: success
+  type: str
 refused:
   description: Settings that the kernel refuses, each with the reason.
   returned: success
@@ -134,15 +138,19 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    result: dict[str, Any] = {"done": [], "refused": [], "to_confirm": False}
+    result: dict[str, Any] = {"done": [], "refused": [], "to_confirm": False, "failure": ""}
     diff: list[dict[str, str]] = []
     try:
         set_kernel(module, result, diff)
         make_swap(module, result)
         load_rules(module, result, diff)
-        run_services(module, result)
     except (OSError, firewall.FirewallError, swap.SwapError) as error:
         module.fail_json(msg=f"baseline: {error}", **result)
+    try:
+        run_services(module, result)
+    except OSError as error:
+        # Told once the rules are confirmed: a service that does not start is no reason to take them back.
+        result["failure"] = f"baseline: {error}"
     module.exit_json(changed=bool(result["done"]), diff=diff, **result)
 
 
@@ -196,7 +204,7 @@ def load_rules(module: AnsibleModule, result: dict[str, Any], diff: list[dict[st
     if not module.check_mode:
         here = session()
         if here:
-            firewall.take_back_later(loaded)
+            firewall.take_back_later(loaded, file)
         result["to_confirm"] = here is not None
         firewall.load()
 

@@ -66,7 +66,9 @@ options:
     type: dict
     default: {}
   authority:
-    description: Address of the authority's directory, for those with C(source) C(acme).
+    description: >-
+      Address of the authority's directory, and how it is convinced, for those with C(source) C(acme). With another one
+      they are got anew.
     type: str
     default: ""
   left:

@@ -30,6 +30,11 @@ options:
     description: Whether an ACME authority is shown by DNS whose a name is, which it asks for names with C(*).
     type: bool
     default: true
+  only:
+    description: >-
+      Name of the app that the run is about; empty for all. No certificate of another one holds it up by its date.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""

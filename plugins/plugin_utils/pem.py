@@ -30,24 +30,13 @@ class PemError(Exception):
 
 
 def check_pair(certificate: str, key: str, names: Sequence[str]) -> None:
-    """Check that a certificate with its chain is for these names, valid now, and that of the key. Raises PemError."""
+    """Check that a certificate with its chain is for these names, and that of the key. Raises PemError."""
     chain = _chain(certificate)
     leaf = chain[0]
-    called = [
-        f"the certificate of {names[0]}",
-        *(f"certificate {place} of the chain" for place in range(2, len(chain) + 1)),
-    ]
-    for link, which in zip(chain, called, strict=True):
+    for link, which in zip(chain, _called(chain, names[0]), strict=True):
         if weakness := _weakness(link):
             raise PemError("certificate", f"{which} has {weakness}, which nginx refuses; get a new one")
     _check_key(leaf, key, names[0])
-    today = datetime.datetime.now(datetime.timezone.utc)
-    for link, which in zip(chain, called, strict=True):
-        begin, end = validity(link)
-        if end < today:
-            raise PemError("certificate", f"{which} has expired on {end:%Y-%m-%d}; get a new one")
-        if begin > today:
-            raise PemError("certificate", f"{which} is valid from {begin:%Y-%m-%d %H:%M} UTC on, not yet")
     if missing := [name for name in names if not is_for(leaf, name)]:
         known = ", ".join(_names(leaf)) or "no name at all"
         raise PemError("certificate", f"is not for {', '.join(missing)}, but for {known}")
@@ -57,6 +46,19 @@ def check_pair(certificate: str, key: str, names: Sequence[str]) -> None:
             raise PemError("certificate", f"certificate {place} of the chain {why}")
     if len(chain) == 1 and leaf.issuer != leaf.subject:
         raise PemError("certificate", "has no chain; put the certificates of who signed it below it (fullchain.pem)")
+
+
+def flaws_of_time(text: str, name: str) -> list[str]:
+    """Return which of a checked certificate with its chain are not valid now."""
+    today = datetime.datetime.now(datetime.timezone.utc)
+    chain, found = _chain(text), []
+    for link, which in zip(chain, _called(chain, name), strict=True):
+        begin, end = validity(link)
+        if end < today:
+            found.append(f"{which} has expired on {end:%Y-%m-%d}; get a new one")
+        if begin > today:
+            found.append(f"{which} is valid from {begin:%Y-%m-%d %H:%M} UTC on, not yet")
+    return found
 
 
 def covers(text: str, names: Sequence[str]) -> bool:
@@ -88,6 +90,11 @@ def is_for(certificate: x509.Certificate, name: str) -> bool:
     """Tell whether visitors take a certificate for a name, `*.` included."""
     known = _names(certificate)
     return name in known or f"*.{name.partition('.')[2]}" in known
+
+
+def _called(chain: Sequence[x509.Certificate], name: str) -> list[str]:
+    """Return what messages call the certificates of a chain."""
+    return [f"the certificate of {name}", *(f"certificate {place} of the chain" for place in range(2, len(chain) + 1))]
 
 
 def _weakness(certificate: x509.Certificate) -> str:

@@ -298,8 +298,10 @@ def test_only_three_ports_can_be_reached(host: Any, door: Door) -> None:
     host.check_output("systemd-run --quiet --unit=emperor-flask-forgotten python3 -c %s", listen)
     address = door.run("getent hosts %s", door.domain).split()[0]
     assert host.run("python3 -c \"import socket; socket.create_connection(('127.0.0.1', 5432), 5)\"").rc == 0
-    assert door.run("python3 -c %s %s", _OPEN_PORTS, address).split() == ["22", "80", "443"]
-    host.check_output("systemctl stop emperor-flask-forgotten")
+    try:
+        assert door.run("python3 -c %s %s", _OPEN_PORTS, address).split() == ["22", "80", "443"]
+    finally:
+        host.check_output("systemctl stop emperor-flask-forgotten")
 
 
 @pytest.mark.parametrize(

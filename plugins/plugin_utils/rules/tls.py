@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_schema import VARIABLE, Problems
-from ansible_collections.emperor.flask.plugins.plugin_utils.pem import PemError, check_pair
+from ansible_collections.emperor.flask.plugins.plugin_utils.pem import PemError, check_pair, flaws_of_time
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.domains import domains_of
 
 OFF, ACME, SELFSIGNED, FILES = "off", "acme", "selfsigned", "files"
@@ -69,6 +69,13 @@ def unproved(app: Mapping[str, Any]) -> list[str]:
         for name in app[key]
         if app["tls"] == ACME and name.startswith("*")
     ]
+
+
+def untimely(app: Mapping[str, Any]) -> list[str]:
+    """Return what a checked app gives that is not valid now: a rule of the day, which holds up no rollback at night."""
+    if app["tls"] != FILES:
+        return []
+    return [f"app {app['name']}: certificate: {flaw}" for flaw in flaws_of_time(app["certificate"], certified(app)[0])]
 
 
 def finish(app: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,8 @@ class Kernel:
         self.done.append("remove")
         self.loaded, self.at_boot = "", False
 
-    def take_back_later(self, loaded: str) -> None:
+    def take_back_later(self, loaded: str, file: Path) -> None:
+        assert file == self.file
         self.done.append(f"would bring back {loaded!r}")
 
 
@@ -170,8 +171,12 @@ def test_services_run_with_their_files(
     assert bool(done) is ("restart" in [call[1] for call in systemd.calls])
 
 
-def test_a_service_that_does_not_start_is_a_failure(kernel: Kernel, systemd: Systemd) -> None:
+def test_a_service_that_does_not_start_is_told_once_the_rules_are_confirmed(
+    kernel: Kernel, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody would confirm them, and the host would take them back."""
+    monkeypatch.setattr(baseline, "session", lambda: HERE)
     systemd.answer(shown(state="failed"))
-    found = run(kernel, on=False, services=[{"name": JOURNAL}])
-    assert found["failed"]
-    assert f"{JOURNAL} does not start: is failed; look at: journalctl --unit={JOURNAL}" in found["msg"]
+    found = run(kernel, services=[{"name": JOURNAL}])
+    assert (found.get("failed"), found["to_confirm"]) == (None, True)
+    assert f"{JOURNAL} does not start: is failed; look at: journalctl --unit={JOURNAL}" in found["failure"]

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.apps import read_apps
 from ansible_collections.emperor.flask.plugins.plugin_utils.pem import covers
-from ansible_collections.emperor.flask.plugins.plugin_utils.rules.tls import unproved
+from ansible_collections.emperor.flask.plugins.plugin_utils.rules.tls import unproved, untimely
 from ansible_collections.emperor.flask.tests.support.apps import complete, minimal, mistakes
 from ansible_collections.emperor.flask.tests.support.certificates import (
     Pair,
@@ -203,11 +203,22 @@ def test_a_certificate_with_its_key_in_it_is_refused() -> None:
 
 
 def test_times() -> None:
+    def said(text: str) -> str:
+        [line] = untimely(complete(given(text)))
+        return line
+
     expired, early = (pair(NAMES, days) for days in ((-90, -1), (1, 90)))
-    assert "certificate: the certificate of shop.example.org has expired on 20" in said_of(expired.certificate)
-    assert " UTC on, not yet" in said_of(early.certificate)
+    assert "app shop: certificate: the certificate of shop.example.org has expired on 20" in said(expired.certificate)
+    assert " UTC on, not yet" in said(early.certificate)
     old = certificate([], key_of("authority"), (-9, -1), "root", "authority")
-    assert "certificate: certificate 2 of the chain has expired on 20" in said_of(LEAF + old)
+    assert "app shop: certificate: certificate 2 of the chain has expired on 20" in said(LEAF + old)
+    assert untimely(complete(given())) == []
+    assert untimely(complete(minimal(tls="acme", domains=NAMES[:1]))) == []
+
+
+def test_time_that_passes_makes_no_description_wrong() -> None:
+    """Else a certificate of one app would keep another from being rolled back."""
+    assert mistakes(given(pair(NAMES, (-90, -1)).certificate)) == []
 
 
 @pytest.mark.parametrize(
@@ -285,7 +296,6 @@ BAD: dict[str, Pair] = {
     "of another": Pair(GOOD.certificate, pem(ec.generate_private_key(ec.SECP256R1()))),
     "in both": Pair(KEY + GOOD.certificate, KEY),
     "in the wrong place": Pair(KEY, GOOD.certificate),
-    "expired": Pair(pair(NAMES, (-9, -1)).certificate, KEY),
     "without its frame": Pair(GOOD.certificate, "".join(KEY.splitlines()[1:-1])),
 }
 
