@@ -271,6 +271,8 @@ class Loud(Playbook):
             **super().environment(),
             "ANSIBLE_STDOUT_CALLBACK": "emperor.flask.report",
             "ANSIBLE_LOG_PATH": str(self.log),
+            # The arguments of each module, which -vvv alone showed before ansible-core 2.21.
+            "ANSIBLE_INJECT_INVOCATION": "true",
             "ANSIBLE_VAULT_IDENTITY_LIST": f"{_VAULT_ID}@{self._planted.folder / 'password'}",
         }
 
