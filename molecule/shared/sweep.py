@@ -265,6 +265,8 @@ class Loud(Playbook):
         more = ["--inventory", str(planted.folder / "hosts.yml"), "-vvv", "--diff", *options]
         super().__init__(inventory, name, planted.host, *more, **variables)
         self.run: Run = self.wait(600)
+        # Now: the next run has a log of the same name.
+        self.said = self.run.output + self.log.read_text(encoding="utf-8")
 
     def environment(self) -> dict[str, str]:
         return {
@@ -275,7 +277,3 @@ class Loud(Playbook):
             "ANSIBLE_INJECT_INVOCATION": "true",
             "ANSIBLE_VAULT_IDENTITY_LIST": f"{_VAULT_ID}@{self._planted.folder / 'password'}",
         }
-
-    @property
-    def said(self) -> str:
-        return self.run.output + self.log.read_text(encoding="utf-8")
