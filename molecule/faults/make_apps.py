@@ -9,6 +9,7 @@ from pathlib import Path
 
 from faults import BAD, GIT_PORT, TIMEOUT, VICTIM, small_app
 from owner import Owner
+from pairs import make_pair
 
 
 def make(owner: Owner) -> None:
@@ -24,12 +25,12 @@ def make(owner: Owner) -> None:
             health={"timeout": f"{TIMEOUT}s"},
             release_command="true migration",
         )
-    owner.describe("git", source={"git": f"http://127.0.0.1:{GIT_PORT}/git.git", "version": "good"})
+    owner.describe("git", source={"git": f"https://localhost:{GIT_PORT}/git.git", "version": "good"})
     make_repository(owner.source("git"), owner.folder)
 
 
 def make_repository(work: Path, folder: Path) -> None:
-    """A repository for a plain web server, with a tag for a release that is there and for one to come."""
+    """A repository for a web server with a certificate, with a tag for a release that is there and one to come."""
     git = ["git", "-c", "user.name=faults", "-c", "user.email=faults@example.org", "-c", "commit.gpgsign=false"]
 
     def run(*command: str) -> None:
@@ -43,6 +44,9 @@ def make_repository(work: Path, folder: Path) -> None:
         run("tag", version)
     run("clone", "--quiet", "--bare", ".", str(folder / "git.git"))
     subprocess.run([*git, "update-server-info"], cwd=folder / "git.git", check=True)
+    server = make_pair("localhost")
+    (folder / "git-server.crt").write_text(server.certificate, encoding="utf-8")
+    (folder / "git-server.pem").write_text(server.certificate + server.key, encoding="utf-8")
     with tarfile.open(folder / "git.tar", "w") as archive:
         archive.add(folder / "git.git", arcname="git.git")
 

@@ -40,7 +40,7 @@ CAUSE = {
     "command": r"the table is locked",
     "wrong": r"answered by release 000000000000",
     "disk": r"No space left on device",
-    "git": r"127\.0\.0\.1:9418",
+    "git": r"localhost:9418",
 }
 REMEDY = {
     "import": r"add it to the requirements",
