@@ -78,6 +78,7 @@ def make_folder(root: Path) -> None:
 
 
 STAYS = """
+import subprocess
 from setuptools import setup
 
 nothing = subprocess.DEVNULL
