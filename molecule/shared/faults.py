@@ -129,15 +129,18 @@ def strike(hosts: Sequence[str], pair: tuple[Moment, Moment], first: int, check:
     """Let each moment of a pair come on one host, both at the same time.
 
     They take turns that begin with the host of the number `first`: so each comes on each of two hosts, when kills begin
-    with one and power cuts with the other. With EMPEROR_FLASK_ON_ALL=1, each comes on all.
+    with one and power cuts with the other. On one host, each comes by a kill or by a power cut. With
+    EMPEROR_FLASK_ON_ALL=1, each comes on all by both.
     """
 
     def at_once(struck: dict[str, Moment]) -> None:
         on_each(list(struck), lambda host: check(host, struck[host]))
 
-    if os.environ.get("EMPEROR_FLASK_ON_ALL") == "1" or len(hosts) == 1:
+    if os.environ.get("EMPEROR_FLASK_ON_ALL") == "1":
         for moment in pair:
             at_once(dict.fromkeys(hosts, moment))
+    elif len(hosts) == 1:
+        at_once({hosts[0]: pair[first]})
     else:
         turn = MOMENTS.index(pair[0]) + first
         at_once({hosts[(turn + number) % len(hosts)]: moment for number, moment in enumerate(pair)})
