@@ -220,7 +220,8 @@ def test_who_guesses_is_shut_out_and_the_operator_is_not(
     host: Any, stranger: Stranger, operator: Operator, address: str
 ) -> None:
     operator.by_ssh().good()
-    guess = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "ConnectTimeout=3"]
+    # One who is shut out in the middle of a guess would wait for the answer for long.
+    guess = ["timeout", "5", "ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "ConnectTimeout=3"]
     try:
         for _ in range(6):
             stranger.run(*guess, f"nobody-here@{address}", "true")
