@@ -19,8 +19,8 @@ Visitors = Callable[[str], AbstractContextManager[dict[str, str]]]
 # Seconds that it lasts at its limit.
 BOMB = 4
 BLOCKED = 3
-# Of memory that a host has left before it leaks, and what is taken at once: so much that the host is not short of it for
-# long before the end, when all that it reads comes anew from a disk that others use, too.
+# Of memory that a host has left before it leaks, and what is taken at once: so much that the host is not short of it
+# for long before the end, when all that it reads comes anew from a disk that others use, too.
 LEFT, SIP = 384, 256
 
 
