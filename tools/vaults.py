@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / ".collections"))
 
+# By the path above, so not at the top.
 from ansible_collections.emperor.flask.plugins.plugin_utils.vaults import clear_vaults, remedy  # noqa: E402
 
 

@@ -257,6 +257,7 @@ def test_names_of_an_environment_are_no_options() -> None:
 
 def test_the_tls_of_all_is_one_that_there_is() -> None:
     # As YAML reads it without quotes.
+    # A boolean against the type, as YAML makes it of `off` without quotes.
     assert read_apps([minimal()], tls=False)[0]["tls"] == "off"  # type: ignore[arg-type]
     with pytest.raises(AppsError, match=r"flask_app_tls: 'acmee' is not one of acme, selfsigned, files, off$"):
         read_apps([minimal()], tls="acmee")
