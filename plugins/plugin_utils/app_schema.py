@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ansible.module_utils.common.yaml import yaml_load
 
 from ansible_collections.emperor.flask.plugins.plugin_utils import suggestions
 
@@ -72,7 +72,7 @@ def _app_index(problem: str) -> int:
 @lru_cache(maxsize=1)
 def app_spec() -> dict[str, Any]:
     """Return the spec of one app: option name to its type, default, choices and nested options."""
-    spec = yaml.safe_load(SPEC_FILE.read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]["flask_apps"]
+    spec = yaml_load(SPEC_FILE.read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]["flask_apps"]
     needed = {key for _, state, keys in spec["required_if"] for key in keys if state == PRESENT}
     return {key: {**option, "required": True} if key in needed else option for key, option in spec["options"].items()}
 

@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.yaml import yaml_load
 
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules import listen
 
@@ -43,7 +43,7 @@ class BaselineError(Exception):
 @lru_cache(maxsize=1)
 def spec() -> dict[str, Any]:
     """Return the role's argument spec, the only place where its variables are listed."""
-    found: dict[str, Any] = yaml.safe_load(SPEC_FILE.read_text(encoding="utf-8"))
+    found: dict[str, Any] = yaml_load(SPEC_FILE.read_text(encoding="utf-8"))
     options: dict[str, Any] = found["argument_specs"]["main"]["options"]
     return options
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
@@ -11,12 +12,14 @@ from ansible.template import Templar
 
 from ansible_collections.emperor.flask.plugins.filter.app_units import app_units
 from ansible_collections.emperor.flask.plugins.filter.site_files import files_of
+from ansible_collections.emperor.flask.plugins.plugin_utils.rendering import Shared
 from ansible_collections.emperor.flask.plugins.plugin_utils.site import site_variables
 from ansible_collections.emperor.flask.tests.support.apps import COLLECTION, RELEASE
 
 ROLES = COLLECTION / "roles"
 
 
+@cache
 def role_variables(role: str) -> dict[str, Any]:
     """Return what the files in defaults/ and vars/ of a role set."""
     loader = DataLoader()
@@ -31,7 +34,7 @@ def render(role: str, template: str, variables: dict[str, Any] | None = None) ->
     loader = DataLoader()
     known = {**role_variables(role), **(variables or {})}
     lookup = lookup_loader.get("template", loader=loader, templar=Templar(loader=loader, variables=known))
-    return lookup.run([str(ROLES / role / "templates" / template)], known)[0]
+    return lookup.run([str(ROLES / role / "templates" / template)], Shared(known))[0]
 
 
 def site(app: dict[str, Any], servers: Sequence[str] = ()) -> str:
