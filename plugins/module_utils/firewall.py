@@ -136,17 +136,24 @@ def take_back_later(loaded: str, file: Path) -> None:
     """
     make_directory(PENDING)
     before, undo = PENDING / "firewall.before", PENDING / "firewall.undo"
-    table = " ".join(TABLE)
-    write_file(before, f"table {table}\ndelete table {table}\n{loaded}".encode(), "root", "root", 0o600)
-    # Nor may a boot bring the new rules back: it has the old ones, or none if there were none.
-    at_boot = f"cp {before} {file}" if loaded and is_set_up() else f"systemctl disable --quiet {UNIT}"
-    # A file, since systemd-run of Debian 12 spoils what a shell takes as more than a word.
-    write_file(undo, f"nft --file {before}\n{at_boot}\n".encode(), "root", "root", 0o600)
+    # Rules that nobody has proved are none to come back to; those before them are.
+    if not is_unproven():
+        table = " ".join(TABLE)
+        write_file(before, f"table {table}\ndelete table {table}\n{loaded}".encode(), "root", "root", 0o600)
+        # Nor may a boot bring the new rules back: it has the old ones, or none if there were none.
+        at_boot = f"cp {before} {file}" if loaded and is_set_up() else f"systemctl disable --quiet {UNIT}"
+        # A file, since systemd-run of Debian 12 spoils what a shell takes as more than a word.
+        write_file(undo, f"nft --file {before}\n{at_boot}\n".encode(), "root", "root", 0o600)
     keep()
     timer = ["systemd-run", "--quiet", "--collect", f"--unit={_BACK}", f"--on-active={_PATIENCE}"]
     done = _run([*timer, "sh", str(undo)])
     if done.returncode != 0:
         raise FirewallError(f"nothing is loaded, since it could not be taken back: {done.stderr.strip()}")
+
+
+def is_unproven() -> bool:
+    """Tell whether the rules that are loaded will be taken back, unless `keep` is called in time."""
+    return _run(["systemctl", "is-active", "--quiet", f"{_BACK}.timer"]).returncode == 0
 
 
 def keep() -> None:

@@ -11,7 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.emperor.flask.plugins.module_utils import firewall, kernel_settings, services, swap, units
 from ansible_collections.emperor.flask.plugins.module_utils.services import Service
-from ansible_collections.emperor.flask.plugins.module_utils.ssh_session import session
+from ansible_collections.emperor.flask.plugins.module_utils.ssh_session import Session, session
 
 DOCUMENTATION = r"""
 module: baseline
@@ -197,16 +197,26 @@ def load_rules(module: AnsibleModule, result: dict[str, Any], diff: list[dict[st
     file = Path(module.params["firewall_file"])
     # In check mode neither the file nor nftables need be there yet.
     wanted = firewall.wanted_rules(file) if file.exists() and firewall.is_installed() else ""
+    here = session()
     if wanted and wanted == loaded and firewall.is_set_up():
+        # A run before this one has loaded them, and did not get to prove them.
+        if not module.check_mode and firewall.is_unproven():
+            prove(result, here)
         return
     result["done"].append("load the firewall")
     diff.append({"before_header": "nftables", "after_header": "nftables", "before": loaded, "after": wanted})
     if not module.check_mode:
-        here = session()
         if here:
             firewall.take_back_later(loaded, file)
-        result["to_confirm"] = here is not None
+        prove(result, here)
         firewall.load()
+
+
+def prove(result: dict[str, Any], here: Session | None) -> None:
+    """Let the role prove the rules by a new connection; who did not come by one cannot be locked out."""
+    result["to_confirm"] = here is not None
+    if here is None:
+        firewall.keep()
 
 
 def run_services(module: AnsibleModule, result: dict[str, Any]) -> None:

@@ -213,6 +213,7 @@ def test_rules_that_let_no_new_connection_in_are_taken_back(host: Any, operator:
             "nft delete table inet odd; rm -rf /etc/systemd/system/flask-firewall.service.d; systemctl daemon-reload"
         )
     assert operator.by_ssh().good().changed(operator.host) != []
+    assert "flask-firewall-back" not in host.check_output("systemctl list-timers --no-legend")
     assert operator.by_ssh().good().changed(operator.host) == []
 
 

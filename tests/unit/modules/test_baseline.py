@@ -25,6 +25,7 @@ class Kernel:
         self.file = file
         self.loaded = ""
         self.at_boot = False
+        self.unproven = False
         self.done: list[str] = []
 
     def load(self) -> None:
@@ -38,6 +39,10 @@ class Kernel:
     def take_back_later(self, loaded: str, file: Path) -> None:
         assert file == self.file
         self.done.append(f"would bring back {loaded!r}")
+        self.unproven = True
+
+    def keep(self) -> None:
+        self.unproven = False
 
 
 @pytest.fixture
@@ -48,7 +53,8 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
     monkeypatch.setattr(firewall, "loaded_rules", lambda: made.loaded)
     monkeypatch.setattr(firewall, "is_installed", lambda: True)
     monkeypatch.setattr(firewall, "is_set_up", lambda: made.at_boot)
-    for name in ("load", "remove", "take_back_later"):
+    monkeypatch.setattr(firewall, "is_unproven", lambda: made.unproven)
+    for name in ("load", "remove", "take_back_later", "keep"):
         monkeypatch.setattr(firewall, name, getattr(made, name))
     monkeypatch.setattr(baseline, "session", lambda: None)
     return made
@@ -87,7 +93,30 @@ def test_who_came_by_ssh_has_to_come_again(kernel: Kernel, monkeypatch: pytest.M
     kernel.file.write_text("others")
     assert run(kernel)["to_confirm"] is True
     assert kernel.done == ["load", "would bring back 'rules'", "load"]
+    # What the role does with a new connection.
+    kernel.keep()
     assert run(kernel)["to_confirm"] is False
+
+
+def test_rules_that_no_run_could_prove_are_proved_by_the_next(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would find all right, and the host would take the rules back a moment later."""
+    monkeypatch.setattr(baseline, "session", lambda: HERE)
+    run(kernel)
+    assert run(kernel, check=True)["to_confirm"] is False
+    found = run(kernel)
+    assert (found["changed"], found["to_confirm"], kernel.unproven) == (False, True, True)
+
+
+@pytest.mark.parametrize("rules", ["rules", "others"])
+def test_who_cannot_be_locked_out_has_the_last_word(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, rules: str
+) -> None:
+    with monkeypatch.context() as by_ssh:
+        by_ssh.setattr(baseline, "session", lambda: HERE)
+        run(kernel)
+    kernel.file.write_text(rules)
+    assert run(kernel)["to_confirm"] is False
+    assert (kernel.loaded, kernel.unproven) == (rules, False)
 
 
 def test_rules_are_taken_away_when_they_are_wanted_no_more(kernel: Kernel) -> None:
