@@ -18,6 +18,8 @@ from testinfra.utils import ansible_runner
 # What the scenarios' tests share; this folder itself has the name of a package.
 sys.path.insert(0, str(Path(__file__).parent / "shared"))
 
+from inside import InsideBackend
+
 get_ansible_host = ansible_runner.get_ansible_host
 get_hosts = ansible_runner.AnsibleRunner.get_hosts
 
@@ -41,10 +43,10 @@ def get_podman_host(
     ssh_config: str | None = None,
     ssh_identity_file: str | None = None,
 ) -> testinfra.host.Host | None:
-    """Exec into the container: a whole ansible per command takes 1.6 s, this 0.1 s."""
+    """Look inside of the container: a whole ansible per command takes 1.6 s, this hardly anything."""
     variables = inventory["_meta"].get("hostvars", {}).get(host, {})
     if variables.get("ansible_connection") == "containers.podman.podman":
-        return testinfra.get_host(f"podman://{host}")
+        return testinfra.host.Host(InsideBackend(host))
     return get_ansible_host(config, inventory, host, ssh_config, ssh_identity_file)
 
 

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from inside import run_inside
 from visitor import Answer
 
 T = TypeVar("T")
@@ -68,7 +69,9 @@ class Outside:
 
     def run(self, *command: str) -> str:
         """Run a command inside; it must succeed."""
-        return _podman("exec", self.name, *command)
+        said = run_inside(self.name, *command)
+        assert said.code == 0, f"{self.name}: {' '.join(command)}: {said.err.decode()}{said.out.decode()}"
+        return said.out.decode()
 
     def condition(self, app: str) -> Condition:
         return self.conditions(app)[app]
@@ -112,7 +115,7 @@ class Outside:
     def wait(self, condition: str, timeout: float) -> None:
         """Wait until a shell command succeeds inside."""
         deadline = time.monotonic() + timeout
-        while subprocess.run(["podman", "exec", self.name, "sh", "-c", condition], capture_output=True).returncode:
+        while run_inside(self.name, "sh", "-c", condition).code:
             assert time.monotonic() < deadline, f"{self.name}: not within {timeout:.0f} s: {condition}"
             time.sleep(0.1)
 

@@ -1,0 +1,100 @@
+"""Commands in a container by one `podman exec` for many: one for each would be most of what a test costs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import threading
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from testinfra.backend.base import CommandResult
+from testinfra.backend.podman import PodmanBackend
+
+# Does one command after the other. What they say goes to memory, not to pipes, which would be waited for as long as
+# something that a command has left running holds them.
+_SERVER = r"""
+import base64, json, os, subprocess, sys
+os.environ.pop("LC_CTYPE", None)  # by Python, for its children, where the container has no locale
+def run(command, out, err):
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+    except OSError as error:
+        err.write(str(error).encode())
+        return 127
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode
+def all_of(file):
+    file.seek(0)
+    return base64.b64encode(file.read()).decode()
+for line in sys.stdin:
+    with open(os.memfd_create("out"), "w+b") as out, open(os.memfd_create("err"), "w+b") as err:
+        print(json.dumps([run(json.loads(line), out, err), all_of(out), all_of(err)]), flush=True)
+"""
+# As a shell has it of a command that was killed, as one is with its container.
+_KILLED = 137
+
+
+class Said(NamedTuple):
+    """What became of a command."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+
+class _Session:
+    """A process in a container that runs commands, until the container ends."""
+
+    def __init__(self, name: str) -> None:
+        self._process = subprocess.Popen(
+            ["podman", "exec", "--interactive", name, "python3", "-c", _SERVER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def run(self, command: Sequence[str]) -> Said:
+        """Run a command; when the container ends, so does the command."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(command).encode() + b"\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = b""
+        if not line:
+            _, why = self._process.communicate()
+            return Said(self._process.returncode or _KILLED, b"", why)
+        code, out, err = json.loads(line)
+        return Said(code, base64.b64decode(out), base64.b64decode(err))
+
+
+_idle: dict[str, list[_Session]] = {}
+_lock = threading.Lock()
+
+
+def run_inside(name: str, *command: str) -> Said:
+    """Run a command in a container as root, with nothing to read; several threads have sessions of their own."""
+    with _lock:
+        waiting = _idle.setdefault(name, [])
+        # Those that a restart of the container has ended are of no use.
+        waiting[:] = [session for session in waiting if session.alive()]
+        session = waiting.pop() if waiting else _Session(name)
+    said = session.run(command)
+    with _lock:
+        waiting.append(session)
+    return said
+
+
+class InsideBackend(PodmanBackend):
+    """What testinfra runs in a container."""
+
+    def run(self, command: str, *args: str, **_: Any) -> CommandResult:
+        told = self.get_command(command, *args)
+        said = run_inside(self.name, "/bin/sh", "-c", told)
+        return self.result(said.code, self.encode(told), said.out, said.err)
