@@ -18,7 +18,7 @@ from testinfra.utils import ansible_runner
 # What the scenarios' tests share; this folder itself has the name of a package.
 sys.path.insert(0, str(Path(__file__).parent / "shared"))
 
-from inside import InsideBackend
+from inside import inside
 
 get_ansible_host = ansible_runner.get_ansible_host
 get_hosts = ansible_runner.AnsibleRunner.get_hosts
@@ -46,7 +46,7 @@ def get_podman_host(
     """Look inside of the container: a whole ansible per command takes 1.6 s, this hardly anything."""
     variables = inventory["_meta"].get("hostvars", {}).get(host, {})
     if variables.get("ansible_connection") == "containers.podman.podman":
-        return testinfra.host.Host(InsideBackend(host))
+        return inside(host)
     return get_ansible_host(config, inventory, host, ssh_config, ssh_identity_file)
 
 

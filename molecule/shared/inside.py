@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from testinfra.backend.base import CommandResult
 from testinfra.backend.podman import PodmanBackend
+from testinfra.host import Host
 
 # Does one command after the other. What they say goes to memory, not to pipes, which would be waited for as long as
 # something that a command has left running holds them.
@@ -91,10 +92,15 @@ def run_inside(name: str, *command: str) -> Said:
     return said
 
 
-class InsideBackend(PodmanBackend):
-    """What testinfra runs in a container."""
+class _Backend(PodmanBackend):
+    """Runs what testinfra asks for."""
 
     def run(self, command: str, *args: str, **_: Any) -> CommandResult:
         told = self.get_command(command, *args)
         said = run_inside(self.name, "/bin/sh", "-c", told)
         return self.result(said.code, self.encode(told), said.out, said.err)
+
+
+def inside(name: str) -> Host:
+    """Return a container as testinfra sees it."""
+    return Host(_Backend(name))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import testinfra
 
 from door import STRANGER, Door, domain_of
+from inside import inside
 
 
 @pytest.fixture(scope="session")
 def stranger() -> Any:
-    return testinfra.get_host(f"podman://{STRANGER}")
+    return inside(STRANGER)
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import testinfra
 from testinfra.utils.ansible_runner import AnsibleRunner
 
+from inside import inside
 from visitor import Answer, Visitor
 
 CLONE = Path(__file__).resolve().parents[3]
@@ -72,7 +72,7 @@ def good(name: str, *options: str) -> Done:
 
 
 def machines() -> list[tuple[str, Any]]:
-    return [(name, testinfra.get_host(f"podman://{name}")) for name in HOSTS]
+    return [(name, inside(name)) for name in HOSTS]
 
 
 def visit(machine: Any, app: str, path: str = "/") -> Answer:

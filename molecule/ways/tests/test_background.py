@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import testinfra
 import yaml
 
+from inside import inside
 from playbooks import Run, play
 from sandbox import left, rating
 from visitor import Visitor
@@ -63,7 +63,7 @@ def units(machine: Any) -> set[str]:
 
 @pytest.fixture
 def machines(hosts: list[str]) -> list[Any]:
-    return [testinfra.get_host(f"podman://{name}") for name in hosts]
+    return [inside(name) for name in hosts]
 
 
 @pytest.fixture
