@@ -18,6 +18,7 @@ from testinfra.utils import ansible_runner
 # What the scenarios' tests share; this folder itself has the name of a package.
 sys.path.insert(0, str(Path(__file__).parent / "shared"))
 
+from extent import in_short, on_all
 from inside import inside
 
 get_ansible_host = ansible_runner.get_ansible_host
@@ -55,17 +56,22 @@ ansible_runner.AnsibleRunner.get_hosts = get_limited_hosts
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Make the markers known."""
     config.addinivalue_line("markers", "in_turns: runs on one of the hosts; those that are marked take turns.")
+    config.addinivalue_line("markers", "lengthy: left out when all scenarios are run, for the time that it takes.")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave each test that is marked on one host, the next on the next one; EMPEROR_FLASK_ON_ALL=1 has all on all.
+    """Leave each test `in_turns` on one host, the next on the next one; EMPEROR_FLASK_ON_ALL=1 has all on all.
 
-    Such a test runs playbooks, which takes long, and looks at what hardly depends on the distribution.
+    Such a test runs playbooks, which takes long, and looks at what hardly depends on the distribution. A `lengthy` one
+    does so, too, and another test looks at much the same.
     """
-    if os.environ.get("EMPEROR_FLASK_ON_ALL") == "1":
+    if on_all():
         return
+    if in_short():
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("lengthy")])
+        items[:] = [item for item in items if not item.get_closest_marker("lengthy")]
     turns: dict[str, list[pytest.Item]] = {}
     for item in items:
         if isinstance(item, pytest.Function) and item.get_closest_marker("in_turns"):

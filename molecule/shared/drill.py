@@ -1,4 +1,4 @@
-"""Ten deploys and five rollbacks of the shop, one playbook after the other, and what each came to."""
+"""Deploys and rollbacks of the shop, one playbook after the other, and what each came to."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from extent import in_short
 from load import Load, Request, Switch, switch
 from outside import Condition, Outside
 from owner import Owner
@@ -102,7 +103,7 @@ def _other(text: str, one: str, other: str) -> str:
     return text.replace(one, other) if one in text else text.replace(other, one)
 
 
-STEPS = (
+ALL_STEPS = (
     Step("code", new_code),
     Step("environment", new_environment),
     Step("workers", new_workers),
@@ -119,6 +120,16 @@ STEPS = (
     Step("code", new_code),
     Step("warm rollback"),
 )
+# One of each kind that differs, in the same order.
+FEW_STEPS = (
+    Step("migration", new_migration),
+    Step("everything", new_everything),
+    Step("cold rollback"),
+    Step("code, kept warm", keep_warm),
+    Step("environment", new_environment),
+    Step("warm rollback"),
+)
+STEPS = FEW_STEPS if in_short() else ALL_STEPS
 
 
 @dataclass

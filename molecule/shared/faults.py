@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from extent import on_all
 from load import Load
 from outside import Outside, on_each
 from owner import Owner
@@ -26,7 +26,6 @@ _FOLDER = "/run/emperor-flask-fault"
 _SMALL = '''"""Tells its version and its release."""
 
 import json
-import os
 import time
 
 VERSION = "{version}"
@@ -136,7 +135,7 @@ def strike(hosts: Sequence[str], pair: tuple[Moment, Moment], first: int, check:
     def at_once(struck: dict[str, Moment]) -> None:
         on_each(list(struck), lambda host: check(host, struck[host]))
 
-    if os.environ.get("EMPEROR_FLASK_ON_ALL") == "1":
+    if on_all():
         for moment in pair:
             at_once(dict.fromkeys(hosts, moment))
     elif len(hosts) == 1:

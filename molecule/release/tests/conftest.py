@@ -20,7 +20,7 @@ REPORTS = pytest.StashKey[dict[str, Report]]()
 
 @pytest.fixture(scope="session")
 def reports(inventory: Path, hosts: list[str], pytestconfig: pytest.Config) -> dict[str, Report]:
-    """Ten deploys and five rollbacks under load; then one of the guestbook without."""
+    """All steps under load; then a deploy of the guestbook without."""
     drills = {host: Drill(inventory, host) for host in hosts}
     on_each(hosts, lambda host: drills[host].begin())
     before = {host: schema(host) for host in hosts}

@@ -142,6 +142,7 @@ def test_a_unit_of_its_own_has_a_python_that_the_distribution_has_not(host: Any,
     assert told["secret"] == "p%40ss $HOME"
 
 
+@pytest.mark.lengthy
 @pytest.mark.in_turns
 @pytest.mark.parametrize("app", [APART, HORNED])
 def test_a_restart_of_a_unit_of_its_own_loses_no_request(host: Any, inventory: Path, app: str) -> None:
@@ -184,6 +185,7 @@ def test_a_switch_of_python_and_back_loses_no_request(host: Any, inventory: Path
     assert about(host, OTHER)["python"] == "3.12"
 
 
+@pytest.mark.lengthy
 @pytest.mark.in_turns
 def test_a_python_can_be_named_by_its_path(host: Any, inventory: Path) -> None:
     before = about(host, OTHER)
@@ -199,6 +201,7 @@ def test_an_app_that_cannot_be_loaded_is_told_with_its_traceback(host: Any, inve
     assert 'File "src/stack.py"' in report
 
 
+@pytest.mark.lengthy
 @pytest.mark.in_turns
 def test_an_app_that_answers_badly_is_told_with_its_traceback(host: Any, inventory: Path) -> None:
     before = about(host, OTHER)["release"]
@@ -208,6 +211,7 @@ def test_an_app_that_answers_badly_is_told_with_its_traceback(host: Any, invento
     assert about(host, OTHER)["release"] == before
 
 
+@pytest.mark.lengthy
 @pytest.mark.in_turns
 def test_an_option_that_the_own_uwsgi_does_not_know_stops_the_deploy(
     host: Any, inventory: Path, untouched: None
@@ -217,6 +221,7 @@ def test_an_option_that_the_own_uwsgi_does_not_know_stops_the_deploy(
     assert "did you mean 'ignore-sigpipe'?" in report
 
 
+@pytest.mark.lengthy
 @pytest.mark.in_turns
 @pytest.mark.parametrize(
     ("python", "said"),

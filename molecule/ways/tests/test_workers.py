@@ -244,6 +244,7 @@ def test_its_statistics_are_those_of_the_release_that_serves(host: Any) -> None:
     assert host.check_output(f"ps --no-headers -o user:32 --pid $({process})") == f"app-{TUNED}"
 
 
+@pytest.mark.lengthy
 @pytest.mark.in_turns
 def test_a_listener_goes_with_its_key_and_comes_back_with_the_release(host: Any, inventory: Path) -> None:
     name = host.backend.get_hostname()
