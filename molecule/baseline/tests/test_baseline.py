@@ -70,6 +70,7 @@ def test_the_host_answers_a_ping(stranger: Stranger, address: str, host: Any) ->
     assert stranger.run("python3", "-c", icmp, address) == "9"
 
 
+@pytest.mark.lengthy
 def test_a_flushed_firewall_is_loaded_again(host: Any, operator: Operator) -> None:
     host.check_output("nft flush ruleset")
     check = operator.play("--check").good()
