@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -128,8 +129,11 @@ def choose(apps: list[dict[str, Any]], only: str, version: str) -> list[dict[str
         return apps
     chosen = [app for app in apps if app["name"] == only]
     if not chosen:
-        names = ", ".join(app["name"] for app in apps) or "none"
-        raise AnsibleActionFail(f"the inventory lists no app {only} for this host; its apps: {names}")
+        names = [app["name"] for app in apps]
+        meant = difflib.get_close_matches(only, names, 1)
+        remedy = f"type -e app={meant[0]}" if meant else f"add {only} to flask_apps"
+        known = ", ".join(names) or "none"
+        raise AnsibleActionFail(f"the inventory lists no app {only} for this host; its apps: {known}; {remedy}")
     if version and not chosen[0]["source"]["git"]:
         raise AnsibleActionFail(f"app {only} does not come from git, so it has no version {version}; leave it out")
     if version and (flaw := trust_flaw(chosen[0]["source"]["git"], version)):

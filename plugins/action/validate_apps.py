@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
+from ansible_collections.emperor.flask.plugins.plugin_utils import acme_dns
 from ansible_collections.emperor.flask.plugins.plugin_utils.app_action import AppAction
 from ansible_collections.emperor.flask.plugins.plugin_utils.nginx_settings import PORTS, SETTINGS, flaws
 from ansible_collections.emperor.flask.plugins.plugin_utils.rules.listen import clashes, warnings
@@ -32,6 +33,7 @@ class ActionModule(AppAction):
         found = [*flaws(nginx), *(text for app in apps for text in clashes(app, ports))]
         if not self._task.args.get("acme_dns", True):
             found += [text for app in apps for text in unproved(app)]
+        found += acme_dns.flaws(self._templar.template(variables.get(acme_dns.VARIABLE)))
         only = self._task.args.get("only") or ""
         found += [text for app in apps if only in ("", app["name"]) for text in untimely(app)]
         if found:

@@ -12,12 +12,14 @@ import yaml
 EXAMPLE = "replace-me"
 _ENCRYPTED = "$ANSIBLE_VAULT;"
 _FOLDERS = ("group_vars", "host_vars")
+# What Ansible reads there; JSON is YAML, too.
+_READ = ("", ".yml", ".yaml", ".json")
 
 
 def clear_vaults(inventory: Path) -> list[Path]:
     """Return the files with `vault` in their name that hold a secret in clear text."""
     found = [path for folder in _FOLDERS for path in sorted((inventory / folder).rglob("*vault*"))]
-    return [path for path in found if path.suffix in (".yml", ".yaml") and path.is_file() and _is_clear(path)]
+    return [path for path in found if path.suffix in _READ and path.is_file() and _is_clear(path)]
 
 
 def remedy(path: Path) -> str:

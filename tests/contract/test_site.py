@@ -134,7 +134,9 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("dns", [{}, {"certificates_acme_dns": {"plugin": "rfc2136"}}])
+@pytest.mark.parametrize(
+    "dns", [{}, {"certificates_acme_dns": {"plugin": "rfc2136", "credentials": {"dns_rfc2136_secret": "two\nlines"}}}]
+)
 def test_what_only_all_roles_together_know_is_refused_too(run: Run, inventory: Path, dns: dict[str, object]) -> None:
     found = run("ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps({**SETTINGS, **dns}))
     proof = "acme proves a name with '*' by DNS alone; set certificates_acme_dns with its plugin, or list each name"
@@ -145,4 +147,5 @@ def test_what_only_all_roles_together_know_is_refused_too(run: Run, inventory: P
         f"app shop: domains: *.x.test: {proof}",
     ]
     assert [line for line in said if line not in found.said] == (said[3:] if dns else [])
+    assert ("certificates_acme_dns.credentials.dns_rfc2136_secret: holds the end of a line" in found.said) is bool(dns)
     assert re.findall(r"unreachable=(\d+)", found.output) == ["0", "0"]

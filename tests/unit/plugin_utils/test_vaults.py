@@ -51,7 +51,9 @@ def test_what_is_encrypted_or_no_secret_yet_is_none(tmp_path: Path, text: str) -
 
 
 def test_they_are_looked_for_where_variables_stand(tmp_path: Path) -> None:
-    names = ("group_vars/app/vault.yml", "host_vars/web1/shop.vault.yml", "group_vars/all_vault.yaml")
+    names = ["group_vars/app/vault.yml", "host_vars/web1/shop.vault.yml", "group_vars/all_vault.yaml"]
+    # Ansible reads these, too.
+    names += ["group_vars/app/vault", "group_vars/vault.json"]
     for name in (*names, "group_vars/app/apps.yml", "group_vars/vault.yml.orig", "files/vault.yml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("KEY: s3cret\n")
