@@ -16,6 +16,9 @@ _HSTS = "strict-transport-security"
 # What the site of an app says of its uploads by itself.
 _INERT = frozenset({"content-disposition", "content-security-policy", "x-content-type-options"})
 
+# What it says of static files and of error pages by itself.
+_LIFETIME = frozenset({"cache-control", "expires"})
+
 
 def site_variables(app: Mapping[str, Any], servers: Collection[str] = ()) -> dict[str, Any]:
     """Return the variables for site.conf.j2; `servers` are those of the releases between which the app goes."""
@@ -34,6 +37,7 @@ def headers(app: Mapping[str, Any]) -> dict[str, Any]:
     sent = {name: value for name, value in app["headers"].items() if value}
     return {
         "sent": sent,
+        "sent_with_files": {name: value for name, value in sent.items() if name.lower() not in _LIFETIME},
         "sent_with_uploads": {name: value for name, value in sent.items() if name.lower() not in _INERT},
         "hidden": sorted(app["headers"]),
         "said": _between_commas(said | kept_quiet),

@@ -147,6 +147,10 @@ def test_static_files_say_how_long_they_keep(portal: Visitor, path: str, kept: s
     assert answer.header("Content-Type") == "text/css"
 
 
+def test_what_an_app_has_nginx_say_is_for_all_but_files(portal: Visitor) -> None:
+    assert portal.get("/where").header("Cache-Control") == "private"
+
+
 def test_a_compressed_file_beside_is_sent_to_who_takes_it(portal: Visitor) -> None:
     """nginx itself compresses nothing that is so small."""
     answer = portal.get("/files/style.css", {"Accept-Encoding": "gzip"})

@@ -98,6 +98,7 @@ def test_what_an_app_says_is_sent_once() -> None:
         "sent": {"Referrer-Policy": "no-referrer"},
         "hidden": ["Referrer-Policy", "X-Frame-Options"],
         "said": ",referrer-policy,x-frame-options,",
+        "sent_with_files": {"Referrer-Policy": "no-referrer"},
         "sent_with_uploads": {"Referrer-Policy": "no-referrer"},
         "of_uploads": (
             ",content-disposition,content-security-policy,referrer-policy,x-content-type-options,x-frame-options,"
@@ -111,9 +112,15 @@ def test_who_says_nothing_leaves_all_to_nginx_but_for_uploads() -> None:
         "sent": {},
         "hidden": [],
         "said": "",
+        "sent_with_files": {},
         "sent_with_uploads": {},
         "of_uploads": ",content-disposition,content-security-policy,x-content-type-options,",
     }
+
+
+def test_files_keep_the_lifetime_that_is_their_own() -> None:
+    found = headers(complete(minimal(headers={"Cache-Control": "private", "X-Frame-Options": "DENY"})))
+    assert found["sent"].keys() - found["sent_with_files"].keys() == {"Cache-Control"}
 
 
 @pytest.mark.parametrize("tls", ["selfsigned", "acme", "off"])
