@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,6 +188,9 @@ def _drop(folder: Path, run: Run) -> None:
     if not _NAME.fullmatch(folder.name) or folder in {link.readlink() for link in _links()}:
         return
     if folder.parent == CERTBOT:
+        # Where somebody has removed it, nothing renews what it has left, and nothing but it may take that away.
+        if shutil.which("certbot") is None:
+            return
         run(["certbot", "delete", "--non-interactive", "--cert-name", folder.name])
     else:
         remove_tree(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,7 @@ def host(tmp_path: Path, accounts: Accounts, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(logic, "ROOT", made.root)
     monkeypatch.setattr(logic, "CERTBOT", made.certbot)
     monkeypatch.setattr(managed, "PENDING", made.mark.parent)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
 
     def run_command(_module: AnsibleModule, command: list[str]) -> tuple[int, str, str]:
         made.commands.append(command)
@@ -322,6 +324,16 @@ def test_who_leaves_leaves_nothing(host: Host) -> None:
     assert (found["changed"], host.served(), folder.exists()) == (True, {}, False)
     assert not found["reload"], "nginx has no site any more that names it"
     assert not host.look(left=["shop"])["changed"]
+
+
+def test_without_certbot_what_it_has_left_stays(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    [entry] = host.look(wanted("acme"))["missing"]
+    host.get(entry)
+    host.look(wanted("acme"))
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    found = host.look(left=["shop"])
+    assert (found["changed"], host.served(), host.commands) == (True, {}, [])
+    assert Path(entry["folder"]).exists()
 
 
 def test_only_what_is_ours_and_old_is_cleared_away(host: Host) -> None:
