@@ -24,7 +24,12 @@ BLOCKED = 3
 LEFT, SIP = 384, 256
 
 
-@pytest.fixture(params=["limited", "attacker"], ids=["with-limits", "with-defaults"])
+@pytest.fixture(
+    params=[
+        pytest.param("limited", id="with-limits", marks=pytest.mark.lengthy),
+        pytest.param("attacker", id="with-defaults"),
+    ]
+)
 def attackers(request: pytest.FixtureRequest, scenes: dict[str, Any]) -> dict[str, Any]:
     """One that its owner has given limits, and then one without."""
     return {host: type(scene)(host, request.param) for host, scene in scenes.items()}
