@@ -26,6 +26,7 @@ _FOLDER = "/run/emperor-flask-fault"
 _SMALL = '''"""Tells its version and its release."""
 
 import json
+import os
 import time
 
 VERSION = "{version}"

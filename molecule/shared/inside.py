@@ -26,9 +26,12 @@ def run(command, out, err):
         return 127
     return done.returncode if done.returncode >= 0 else 128 - done.returncode
 def all_of(file):
-    file.seek(0)
-    return base64.b64encode(file.read()).decode()
+    # Without a seek: what a command has left running writes where this file is at.
+    return base64.b64encode(os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)).decode()
 for line in sys.stdin:
+    if line == "\n":
+        print(flush=True)
+        continue
     with open(os.memfd_create("out"), "w+b") as out, open(os.memfd_create("err"), "w+b") as err:
         print(json.dumps([run(json.loads(line), out, err), all_of(out), all_of(err)]), flush=True)
 """
@@ -55,24 +58,28 @@ class _Session:
             stderr=subprocess.PIPE,
         )
 
-    def alive(self) -> bool:
-        return self._process.poll() is None
+    def answers(self) -> bool:
+        """Tell whether the container still runs, which podman itself may not know at once."""
+        return self._process.poll() is None and self._ask(b"\n") == b"\n"
 
     def run(self, command: Sequence[str]) -> Said:
         """Run a command; when the container ends, so does the command."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
-            self._process.stdin.write(json.dumps(command).encode() + b"\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except BrokenPipeError:
-            line = b""
-        if not line:
+        line = self._ask(json.dumps(command).encode() + b"\n")
+        if not line.endswith(b"\n"):
             _, why = self._process.communicate()
             return Said(self._process.returncode or _KILLED, b"", why)
         code, out, err = json.loads(line)
         return Said(code, base64.b64decode(out), base64.b64decode(err))
+
+    def _ask(self, line: bytes) -> bytes:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+            return self._process.stdout.readline()
+        except BrokenPipeError:
+            return b""
 
 
 _idle: dict[str, list[_Session]] = {}
@@ -81,15 +88,21 @@ _lock = threading.Lock()
 
 def run_inside(name: str, *command: str) -> Said:
     """Run a command in a container as root, with nothing to read; several threads have sessions of their own."""
-    with _lock:
-        waiting = _idle.setdefault(name, [])
-        # Those that a restart of the container has ended are of no use.
-        waiting[:] = [session for session in waiting if session.alive()]
-        session = waiting.pop() if waiting else _Session(name)
+    session = _waiting(name)
+    # One that a restart of the container has ended is of no use, and has not got the command.
+    while session is not None and not session.answers():
+        session = _waiting(name)
+    session = session or _Session(name)
     said = session.run(command)
     with _lock:
-        waiting.append(session)
+        _idle[name].append(session)
     return said
+
+
+def _waiting(name: str) -> _Session | None:
+    with _lock:
+        sessions = _idle.setdefault(name, [])
+        return sessions.pop() if sessions else None
 
 
 class _Backend(PodmanBackend):

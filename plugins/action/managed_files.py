@@ -15,7 +15,7 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.rendering import ren
 class ActionModule(ActionBase):
     """Turns `template` and `vars` of each file into `content` and calls the module of the same name."""
 
-    _VALID_ARGS = frozenset({"files", "validate", "forbidden", "remedy", "pending"})
+    _VALID_ARGS = frozenset({"files", "validate", "forbidden", "pending"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Render all, then write all in one call."""

@@ -136,14 +136,12 @@ def take_back_later(loaded: str, file: Path) -> None:
     """
     make_directory(PENDING)
     before, undo = PENDING / "firewall.before", PENDING / "firewall.undo"
-    # Rules that nobody has proved are none to come back to; those before them are.
-    if not is_unproven():
-        table = " ".join(TABLE)
-        write_file(before, f"table {table}\ndelete table {table}\n{loaded}".encode(), "root", "root", 0o600)
-        # Nor may a boot bring the new rules back: it has the old ones, or none if there were none.
-        at_boot = f"cp {before} {file}" if loaded and is_set_up() else f"systemctl disable --quiet {UNIT}"
-        # A file, since systemd-run of Debian 12 spoils what a shell takes as more than a word.
-        write_file(undo, f"nft --file {before}\n{at_boot}\n".encode(), "root", "root", 0o600)
+    table = " ".join(TABLE)
+    write_file(before, f"table {table}\ndelete table {table}\n{loaded}".encode(), "root", "root", 0o600)
+    # Nor may a boot bring the new rules back: it has the old ones, or none if there were none.
+    at_boot = f"cp {before} {file}" if loaded and is_set_up() else f"systemctl disable --quiet {UNIT}"
+    # A file, since systemd-run of Debian 12 spoils what a shell takes as more than a word.
+    write_file(undo, f"nft --file {before}\n{at_boot}\n".encode(), "root", "root", 0o600)
     keep()
     timer = ["systemd-run", "--quiet", "--collect", f"--unit={_BACK}", f"--on-active={_PATIENCE}"]
     done = _run([*timer, "sh", str(undo)])

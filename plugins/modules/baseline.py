@@ -9,9 +9,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.emperor.flask.plugins.module_utils import firewall, kernel_settings, services, swap, units
+from ansible_collections.emperor.flask.plugins.module_utils import (
+    firewall,
+    kernel_settings,
+    services,
+    ssh_session,
+    swap,
+    units,
+)
 from ansible_collections.emperor.flask.plugins.module_utils.services import Service
-from ansible_collections.emperor.flask.plugins.module_utils.ssh_session import Session, session
+from ansible_collections.emperor.flask.plugins.module_utils.ssh_session import session
 
 DOCUMENTATION = r"""
 module: baseline
@@ -80,6 +87,17 @@ options:
     description: Its size, such as C(2g).
     type: str
     default: "0"
+  sshd_file:
+    description: File with our settings of sshd; empty for none.
+    type: str
+    default: ""
+  sshd_forbidden:
+    description: >-
+      What sshd must not say of its settings then, such as C(passwordauthentication yes): it takes the first of several
+      files that set one.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -103,7 +121,9 @@ to_confirm:
   returned: success
   type: bool
 failure:
-  description: Which service does not start, for the role to fail with once the rules are confirmed; else empty.
+  description: >-
+    Which service does not start, or has others settings than ours, for the role to fail with once the rules are
+    confirmed; else empty.
   returned: success
   type: str
 refused:
@@ -135,6 +155,8 @@ def main() -> None:
             "written": {"type": "list", "elements": "str", "default": []},
             "swap_file": {"type": "str", "default": ""},
             "swap_size": {"type": "str", "default": "0"},
+            "sshd_file": {"type": "str", "default": ""},
+            "sshd_forbidden": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -148,6 +170,7 @@ def main() -> None:
         module.fail_json(msg=f"baseline: {error}", **result)
     try:
         run_services(module, result)
+        check_sshd(module)
     except OSError as error:
         # Told once the rules are confirmed: a service that does not start is no reason to take them back.
         result["failure"] = f"baseline: {error}"
@@ -197,26 +220,16 @@ def load_rules(module: AnsibleModule, result: dict[str, Any], diff: list[dict[st
     file = Path(module.params["firewall_file"])
     # In check mode neither the file nor nftables need be there yet.
     wanted = firewall.wanted_rules(file) if file.exists() and firewall.is_installed() else ""
-    here = session()
     if wanted and wanted == loaded and firewall.is_set_up():
-        # A run before this one has loaded them, and did not get to prove them.
-        if not module.check_mode and firewall.is_unproven():
-            prove(result, here)
         return
     result["done"].append("load the firewall")
     diff.append({"before_header": "nftables", "after_header": "nftables", "before": loaded, "after": wanted})
     if not module.check_mode:
+        here = session()
         if here:
             firewall.take_back_later(loaded, file)
-        prove(result, here)
+        result["to_confirm"] = here is not None
         firewall.load()
-
-
-def prove(result: dict[str, Any], here: Session | None) -> None:
-    """Let the role prove the rules by a new connection; who did not come by one cannot be locked out."""
-    result["to_confirm"] = here is not None
-    if here is None:
-        firewall.keep()
 
 
 def run_services(module: AnsibleModule, result: dict[str, Any]) -> None:
@@ -241,6 +254,23 @@ def run_services(module: AnsibleModule, result: dict[str, Any]) -> None:
     for name, unit in units.show(name for name in needed if name in expected).items():
         if not unit.is_running:
             raise OSError(f"{name} does not start: {unit.flaw}; look at: journalctl --unit={name} --lines=50")
+
+
+def check_sshd(module: AnsibleModule) -> None:
+    """Raise OSError where sshd goes by another file than ours."""
+    file = module.params["sshd_file"]
+    # In check mode it may still be missing.
+    if not file or not Path(file).exists():
+        return
+    settings = ssh_session.sshd_settings()
+    said = [
+        text for text in module.params["sshd_forbidden"] if text.partition(" ")[2] in settings.get(text.split()[0], [])
+    ]
+    if said:
+        raise OSError(
+            f"sshd has {', '.join(said)} all the same: another file of /etc/ssh says so before {file}, or sshd_config "
+            f"does not include it; look for it by: grep -ri {said[0].split()[0]} /etc/ssh; mend it, and run again"
+        )
 
 
 if __name__ == "__main__":

@@ -92,6 +92,12 @@ left:
   returned: success
   type: list
   elements: str
+unproven:
+  description: >-
+    Whether a run within the last minute has loaded rules of the firewall and could not connect anew, so that the host
+    is about to take them back.
+  returned: success
+  type: bool
 ssh_ports:
   description: The ports that ssh is reached at; none without sshd.
   returned: success
@@ -214,6 +220,7 @@ def main() -> None:
         parts=decision.parts,
         missing=decision.missing,
         left=decision.left,
+        unproven=firewall.is_unproven(),
         ssh_ports=host.ssh_ports,
         # With the controller's networks in the list, the file is the same whoever runs this.
         ignored=[*ignore, *([here.client] if here and not ssh_session.is_within(here.client, ignore) else [])],

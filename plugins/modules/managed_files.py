@@ -77,10 +77,6 @@ options:
     type: list
     elements: str
     default: []
-  remedy:
-    description: What to do about such a text, for the message; empty where it speaks for itself.
-    type: str
-    default: ""
   pending:
     description:
       - Name of a mark, in C(/run/emperor-flask), that stands for files that are written and not yet in use.
@@ -151,11 +147,9 @@ def refusal(module: AnsibleModule, pairs: list[tuple[dict[str, Any], Before]]) -
     if not command or not shutil.which(command[0]):
         return ""
     code, out, err = module.run_command(command)
-    said = [line for line in (out + err).splitlines() if any(text in line for text in module.params["forbidden"])]
-    if code == 0 and not said:
+    if code == 0 and not any(text in out + err for text in module.params["forbidden"]):
         return ""
-    why = [*said, *filter(None, [module.params["remedy"]])] if code == 0 else [(err or out).strip()]
-    return "\n".join([f"{' '.join(command)} refused the new files; the old are back.", *why])
+    return f"{' '.join(command)} refused the new files; the old are back.\n{(err or out).strip()}"
 
 
 def main() -> None:
@@ -178,7 +172,6 @@ def main() -> None:
             },
             "validate": {"type": "list", "elements": "str", "default": []},
             "forbidden": {"type": "list", "elements": "str", "default": []},
-            "remedy": {"type": "str", "default": ""},
             "pending": {"type": "str", "default": ""},
         },
         supports_check_mode=True,

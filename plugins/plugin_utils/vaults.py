@@ -19,12 +19,16 @@ _READ = ("", ".yml", ".yaml", ".json")
 def clear_vaults(inventory: Path) -> list[Path]:
     """Return the files with `vault` in their name that hold a secret in clear text."""
     found = [path for folder in _FOLDERS for path in sorted((inventory / folder).rglob("*vault*"))]
-    return [path for path in found if path.suffix in _READ and path.is_file() and _is_clear(path)]
+    return [path for path in found if _is_read(path) and path.is_file() and _is_clear(path)]
 
 
 def remedy(path: Path) -> str:
     """Return what to do about such a file."""
     return f"{path} holds secrets in clear text; before it is committed, type: ansible-vault encrypt {path}"
+
+
+def _is_read(path: Path) -> bool:
+    return path.suffix in _READ and not path.name.startswith(".") and not path.name.endswith("~")
 
 
 def _is_clear(path: Path) -> bool:

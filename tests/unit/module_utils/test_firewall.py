@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -81,21 +80,3 @@ def test_ufw_counts_when_it_is_on(
     monkeypatch.setattr(firewall, "UFW", tmp_path / "ufw.conf")
     monkeypatch.setattr(firewall, "LEGACY_TABLES", tmp_path / "none")
     assert firewall.others() == names
-
-
-def test_rules_that_nobody_proved_are_none_to_come_back_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[list[str]] = []
-    unproven = False
-
-    def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        asked.append(list(command))
-        return subprocess.CompletedProcess(command, 0 if command[1] != "is-active" or unproven else 3, "", "")
-
-    monkeypatch.setattr(firewall, "PENDING", tmp_path)
-    monkeypatch.setattr(firewall, "write_file", lambda path, content, *_: path.write_bytes(content))
-    monkeypatch.setattr(firewall, "_run", run)
-    firewall.take_back_later("good rules", tmp_path / "rules.nft")
-    unproven = True
-    firewall.take_back_later("rules that let nobody in", tmp_path / "rules.nft")
-    assert "good rules" in (tmp_path / "firewall.before").read_text()
-    assert [command[0] for command in asked].count("systemd-run") == 2

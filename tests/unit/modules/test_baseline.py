@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.emperor.flask.plugins.module_utils import firewall, kernel_settings
+from ansible_collections.emperor.flask.plugins.module_utils import firewall, kernel_settings, ssh_session
 from ansible_collections.emperor.flask.plugins.module_utils.ssh_session import Session
 from ansible_collections.emperor.flask.plugins.modules import baseline
 from ansible_collections.emperor.flask.tests.support.modules import run_module
@@ -25,7 +25,6 @@ class Kernel:
         self.file = file
         self.loaded = ""
         self.at_boot = False
-        self.unproven = False
         self.done: list[str] = []
 
     def load(self) -> None:
@@ -39,10 +38,6 @@ class Kernel:
     def take_back_later(self, loaded: str, file: Path) -> None:
         assert file == self.file
         self.done.append(f"would bring back {loaded!r}")
-        self.unproven = True
-
-    def keep(self) -> None:
-        self.unproven = False
 
 
 @pytest.fixture
@@ -53,8 +48,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
     monkeypatch.setattr(firewall, "loaded_rules", lambda: made.loaded)
     monkeypatch.setattr(firewall, "is_installed", lambda: True)
     monkeypatch.setattr(firewall, "is_set_up", lambda: made.at_boot)
-    monkeypatch.setattr(firewall, "is_unproven", lambda: made.unproven)
-    for name in ("load", "remove", "take_back_later", "keep"):
+    for name in ("load", "remove", "take_back_later"):
         monkeypatch.setattr(firewall, name, getattr(made, name))
     monkeypatch.setattr(baseline, "session", lambda: None)
     return made
@@ -93,30 +87,7 @@ def test_who_came_by_ssh_has_to_come_again(kernel: Kernel, monkeypatch: pytest.M
     kernel.file.write_text("others")
     assert run(kernel)["to_confirm"] is True
     assert kernel.done == ["load", "would bring back 'rules'", "load"]
-    # What the role does with a new connection.
-    kernel.keep()
     assert run(kernel)["to_confirm"] is False
-
-
-def test_rules_that_no_run_could_prove_are_proved_by_the_next(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else it would find all right, and the host would take the rules back a moment later."""
-    monkeypatch.setattr(baseline, "session", lambda: HERE)
-    run(kernel)
-    assert run(kernel, check=True)["to_confirm"] is False
-    found = run(kernel)
-    assert (found["changed"], found["to_confirm"], kernel.unproven) == (False, True, True)
-
-
-@pytest.mark.parametrize("rules", ["rules", "others"])
-def test_who_cannot_be_locked_out_has_the_last_word(
-    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, rules: str
-) -> None:
-    with monkeypatch.context() as by_ssh:
-        by_ssh.setattr(baseline, "session", lambda: HERE)
-        run(kernel)
-    kernel.file.write_text(rules)
-    assert run(kernel)["to_confirm"] is False
-    assert (kernel.loaded, kernel.unproven) == (rules, False)
 
 
 def test_rules_are_taken_away_when_they_are_wanted_no_more(kernel: Kernel) -> None:
@@ -209,3 +180,23 @@ def test_a_service_that_does_not_start_is_told_once_the_rules_are_confirmed(
     found = run(kernel, services=[{"name": JOURNAL}])
     assert (found.get("failed"), found["to_confirm"]) == (None, True)
     assert f"{JOURNAL} does not start: is failed; look at: journalctl --unit={JOURNAL}" in found["failure"]
+
+
+@pytest.mark.parametrize(("password", "said"), [("yes", True), ("no", False)])
+def test_sshd_is_asked_each_time_what_it_goes_by(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, password: str, said: bool
+) -> None:
+    settings = {"passwordauthentication": [password], "permitrootlogin": ["without-password"]}
+    monkeypatch.setattr(ssh_session, "sshd_settings", lambda: settings)
+    file = tmp_path / "10-ours.conf"
+    asked: dict[str, Any] = {
+        "sshd_file": str(file),
+        "sshd_forbidden": ["permitrootlogin yes", "passwordauthentication yes"],
+    }
+    assert run(kernel, on=False, **asked)["failure"] == ""  # in check mode it is not there yet
+    file.touch()
+    for _ in range(2):
+        found = run(kernel, on=False, **asked)["failure"]
+        assert ("sshd has passwordauthentication yes all the same" in found) is said
+        assert "permitrootlogin" not in found
+    assert run(kernel, on=False, sshd_forbidden=asked["sshd_forbidden"])["failure"] == ""

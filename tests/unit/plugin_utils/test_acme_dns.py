@@ -17,11 +17,14 @@ SECRET = "s3cret"
         ("dns_x_secret", f"{SECRET}\x00", "dns_x_secret: holds the end of a line, or another sign"),
         ("dns_x_secret", f"{SECRET}'\"", "dns_x_secret: holds quotes of both kinds"),
         ("dns_x_secret", f"{SECRET}%(home)s", "dns_x_secret: holds '%(…)s'"),
+        ("dns_x_secret", "", "dns_x_secret: is no text; write one"),
+        ("dns_x_secret", None, "dns_x_secret: is no text"),
+        ("dns_x_secret", [SECRET], "dns_x_secret: is no text"),
         ("dns x", SECRET, "'dns x': is no name of a setting"),
         ("x\ny", SECRET, "'x\\ny': is no name of a setting"),
     ],
 )
-def test_what_certbot_would_read_as_something_else_is_refused_untold(name: str, value: str, said: str) -> None:
+def test_what_certbot_would_read_as_something_else_is_refused_untold(name: str, value: object, said: str) -> None:
     [found] = flaws({"plugin": "x", "credentials": {name: value}})
     assert found.startswith(f"certificates_acme_dns.credentials.{said}")
     assert SECRET not in found

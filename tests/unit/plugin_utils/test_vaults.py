@@ -54,7 +54,9 @@ def test_they_are_looked_for_where_variables_stand(tmp_path: Path) -> None:
     names = ["group_vars/app/vault.yml", "host_vars/web1/shop.vault.yml", "group_vars/all_vault.yaml"]
     # Ansible reads these, too.
     names += ["group_vars/app/vault", "group_vars/vault.json"]
-    for name in (*names, "group_vars/app/apps.yml", "group_vars/vault.yml.orig", "files/vault.yml"):
+    # Nor does it read hidden files, of which one may be a password for vaults, or what an editor has left.
+    unread = ["group_vars/all/.vault_pass", "group_vars/.vault.yml", "group_vars/vault~"]
+    for name in (*names, "group_vars/app/apps.yml", "group_vars/vault.yml.orig", "files/vault.yml", *unread):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("KEY: s3cret\n")
     assert {str(path.relative_to(tmp_path)) for path in clear_vaults(tmp_path)} == set(names)
