@@ -122,7 +122,7 @@ to_confirm:
   type: bool
 failure:
   description: >-
-    Which service does not start, or has others settings than ours, for the role to fail with once the rules are
+    Which service does not start, or goes by other settings than ours, for the role to fail with once the rules are
     confirmed; else empty.
   returned: success
   type: str

@@ -24,10 +24,10 @@ def flaws(given: Any) -> list[str]:
 
 def _flaws_of(name: Any, value: Any) -> list[str]:
     text = str(value)
-    if not isinstance(value, (str, int, float)) or not text:
-        return [f"{name}: is no text; write one, or leave it out"]
     if not _NAME.fullmatch(str(name)):
         return [f"{name!r}: is no name of a setting; write it as the plugin's documentation does, dns_rfc2136_secret"]
+    if not isinstance(value, (str, int, float)) or not text:
+        return [f"{name}: is no text; write one, or leave it out"]
     if not text.isprintable():
         return [f"{name}: holds the end of a line, or another sign that cannot be seen; write it in one line"]
     if '"' in text and "'" in text:

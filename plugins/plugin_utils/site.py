@@ -15,7 +15,6 @@ from ansible_collections.emperor.flask.plugins.plugin_utils.rules.tls import SEL
 _HSTS = "strict-transport-security"
 # What the site of an app says of its uploads by itself.
 _INERT = frozenset({"content-disposition", "content-security-policy", "x-content-type-options"})
-
 # What it says of static files and of error pages by itself.
 _LIFETIME = frozenset({"cache-control", "expires"})
 
