@@ -6,6 +6,7 @@ import base64
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -117,3 +118,11 @@ class _Backend(PodmanBackend):
 def inside(name: str) -> Host:
     """Return a container as testinfra sees it."""
     return Host(_Backend(name))
+
+
+def wait_for_listener(host: Host, port: int) -> None:
+    """Wait until something that a test has started in a container listens at a port."""
+    deadline = time.monotonic() + 10
+    while not host.check_output(f"ss --no-header --listening --numeric --tcp 'sport = :{port}'"):
+        assert time.monotonic() < deadline, f"nobody listens at {port}"
+        time.sleep(0.05)

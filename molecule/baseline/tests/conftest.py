@@ -24,6 +24,7 @@ from doors import (
     address_of,
     podman,
 )
+from inside import wait_for_listener
 
 
 @pytest.fixture(scope="session")
@@ -79,5 +80,7 @@ def doors(host: Any) -> Iterator[None]:
     words = [*(f"tcp:{port}" for port in (*OPEN, *SHUT)), *(f"udp:{port}" for port in (*UDP_OPEN, *UDP_SHUT))]
     host.run("systemctl stop doors")
     host.check_output("systemd-run --quiet --collect --unit=doors python3 -c %s " + " ".join(words), DOORS)
+    for port in (*OPEN, *SHUT):
+        wait_for_listener(host, port)
     yield
     host.run("systemctl stop doors")

@@ -346,7 +346,8 @@ def test_a_file_that_comes_first_is_found_in_each_run(host: Any, operator: Opera
             assert "sshd has passwordauthentication yes all the same: another file of /etc/ssh says so" in run.tail()
     finally:
         host.run("rm /etc/ssh/sshd_config.d/01-odd.conf")
-    operator.by_ssh(baseline_sshd=True).good()
+        operator.by_ssh(baseline_sshd=True).good()
+        operator.play().good()
 
 
 @pytest.mark.usefixtures("doors")

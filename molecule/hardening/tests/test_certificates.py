@@ -15,6 +15,7 @@ import pytest
 from cryptography import x509
 
 from door import STRANGER, Door
+from inside import wait_for_listener
 from pairs import Pair, make_pair
 from playbooks import Run, play
 
@@ -97,6 +98,8 @@ def answering(stranger: Any, certificate: str, signer: Pair) -> Iterator[None]:
     respond = f"openssl ocsp -port {_OCSP_PORT} -index index.txt {who}"
     stranger.check_output(f"systemd-run --quiet --unit=ocsp --working-directory=/run/ocsp {respond}")
     try:
+        # nginx asks again after minutes where nobody has answered.
+        wait_for_listener(stranger, _OCSP_PORT)
         yield
     finally:
         stranger.check_output("systemctl stop ocsp")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from door import Door
+from inside import wait_for_listener
 from visitor import Answer
 
 testinfra_hosts = ["ansible://app"]
@@ -303,8 +304,8 @@ def test_only_three_ports_can_be_reached(host: Any, door: Door) -> None:
     listen = "import socket,time; s = socket.create_server(('0.0.0.0', 5432)); time.sleep(90)"
     host.check_output("systemd-run --quiet --unit=emperor-flask-forgotten python3 -c %s", listen)
     address = door.run("getent hosts %s", door.domain).split()[0]
-    assert host.run("python3 -c \"import socket; socket.create_connection(('127.0.0.1', 5432), 5)\"").rc == 0
     try:
+        wait_for_listener(host, 5432)
         assert door.run("python3 -c %s %s", _OPEN_PORTS, address).split() == ["22", "80", "443"]
     finally:
         host.check_output("systemctl stop emperor-flask-forgotten")
