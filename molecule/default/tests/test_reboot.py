@@ -32,7 +32,8 @@ def test_after_a_reboot_every_app_runs_before_anybody_asks(host: Any) -> None:
     assert host.check_output("cat /proc/1/stat | cut -d' ' -f22") != before
 
     def all_run() -> bool:
-        return all(host.run("pgrep --euid %s", f"app-{app}").rc == 0 for app in ("guestbook", "foobar", "myflaskapp"))
+        apps = all(host.run("pgrep --euid %s", f"app-{app}").rc == 0 for app in ("guestbook", "foobar", "myflaskapp"))
+        return apps and bool(host.service("nginx").is_running)
 
     assert until(all_run, 30), host.run("journalctl --boot --no-pager --lines=60").stdout
     for name in NAMES:
